@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# sonde_bpf_object(name): compiles bpf/hooks/<name>.bpf.c and makes <name>.skel.h of it. Found by glob: a new
+# hook touches no build file.
+set(SONDE_CACHE_DIR "$ENV{SONDE_CACHE}")
+if(NOT SONDE_CACHE_DIR)
+  set(SONDE_CACHE_DIR "$ENV{HOME}/.cache/sonde")
+endif()
+set(SONDE_PREFIX ${SONDE_CACHE_DIR}/root CACHE PATH "Where scripts/setup unpacked libbpf and bpftool")
+
+find_program(SONDE_BPF_CLANG NAMES clang-19 REQUIRED)
+find_program(SONDE_BPFTOOL NAMES bpftool PATHS ${SONDE_PREFIX}/usr/sbin NO_DEFAULT_PATH REQUIRED)
+find_path(LIBBPF_INCLUDE bpf/libbpf.h PATHS ${SONDE_PREFIX}/usr/include NO_DEFAULT_PATH REQUIRED)
+find_library(LIBBPF_ARCHIVE libbpf.a PATHS ${SONDE_PREFIX}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}
+             ${SONDE_PREFIX}/usr/lib/x86_64-linux-gnu NO_DEFAULT_PATH REQUIRED)
+
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+  set(SONDE_BPF_ARCH arm64)
+else()
+  set(SONDE_BPF_ARCH x86)
+endif()
+
+function(sonde_bpf_object name)
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
+  set(skeleton ${CMAKE_BINARY_DIR}/generated/skel/${name}.skel.h)
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${SONDE_BPF_CLANG} -g -O2 -std=gnu17 -target bpf -mcpu=v3 -D__TARGET_ARCH_${SONDE_BPF_ARCH}
+            -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -I${CMAKE_SOURCE_DIR} -isystem ${LIBBPF_INCLUDE}
+            -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+            -MD -MF ${object}.d -c ${CMAKE_CURRENT_SOURCE_DIR}/hooks/${name}.bpf.c -o ${object}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/hooks/${name}.bpf.c
+    DEPFILE ${object}.d
+    COMMENT "BPF ${name}")
+  add_custom_command(
+    OUTPUT ${skeleton}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated/skel
+    COMMAND ${SONDE_BPFTOOL} gen skeleton ${object} name ${name}_bpf > ${skeleton}
+    DEPENDS ${object}
+    COMMENT "skeleton ${name}")
+  add_custom_target(bpf_${name} DEPENDS ${skeleton})
+endfunction()

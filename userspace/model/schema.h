@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Schema: what a protocol says of its exchanges, once, in OpenTelemetry's names. Everything behind the parsers (the
+// aggregation, the exporters) works on schemas and never asks which protocol it is.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace sonde {
+
+// One attribute of an exchange. Its index in Schema::attributes is its index in Request::values.
+struct Attribute {
+  std::string_view name;  // OpenTelemetry, e.g. "http.request.method"
+  bool on_server = true;  // a label of the server's metrics
+  bool on_client = true;  // a label of the client's metrics
+};
+
+constexpr size_t kMaxAttributes = 16;
+
+// A metric that each exchange feeds, by the role of the end that saw it. Empty name: that role has none.
+struct MetricNames {
+  std::string_view server;
+  std::string_view client;
+  std::string_view help;
+};
+
+struct Schema {
+  std::string_view name;  // "http", for logs and own metrics only
+  std::span<const Attribute> attributes;
+  MetricNames duration;       // seconds
+  MetricNames request_size;   // bytes of the request's body
+  MetricNames response_size;  // bytes of the response's body
+  // The attribute that is learned from `path` (see Request): low cardinality, e.g. http.route. -1: none.
+  int route_attribute = -1;
+};
+
+}  // namespace sonde
