@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "userspace/base/bytes.h"
@@ -38,6 +39,9 @@ struct Head {
   bool upgrade = false;     // responses: what follows is another protocol: the flow stops parsing the connection
   bool no_answer = false;   // requests: no response will come
   uint32_t head_bytes = 0;  // length of the head in the stream
+  // The parser's own remark on a request. The flow keeps it with the request and gives it back in `head` when it asks
+  // for the answer's head (an answer to HEAD has no body), so that parsers keep no queue of requests.
+  uint8_t note = 0;
 };
 
 // The parser of one connection: holds the state of both sides. The flow calls step(side, ...) as bytes come, and never
