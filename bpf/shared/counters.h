@@ -28,7 +28,6 @@
 	X(unreadable_truncated, "dropped by the receiver itself (MSG_TRUNC)")                         \
 	X(unreadable_context, "no system call of this socket in progress (io_uring, kernel threads)") \
 	X(unreadable_fault, "the user buffer was not in memory")                                      \
-	X(unreadable_segments, "more buffers in one call than we walk")                               \
 	X(connections_opened, "connections that shipped their first record")                          \
 	X(connections_closed, "connections of those that ended")                                      \
 	X(connections_untracked, "connections for which there was no state to be had")                \

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The turn core: what happens when bytes moved on a socket. Every door ends here.
+ *
+ * A turn is a run of bytes in one direction. We count all of its bytes, ship as many of its first ones as the policy
+ * asks for, and tell its end with the next record of the connection.
+ */
+#pragma once
+
+#include "bpf/lib/records.h"
+#include "bpf/maps/policies.h"
+#include "bpf/maps/processes.h"
+
+/* Sets up the state of a connection first seen in the given sequence numbers. */
+static __always_inline struct connection *begin_connection(struct sock *sk, struct tcp_sock *tcp, __u8 role)
+{
+	struct connection *conn = make_connection(sk);
+
+	if (!conn)
+		return 0;
+	conn->id = draw_connection_id();
+	conn->direction = NO_DIRECTION;
+	conn->role = role;
+	conn->local_port = SOCK_FIELD(sk, __sk_common.skc_num);
+	conn->remote_port = bpf_ntohs(SOCK_FIELD(sk, __sk_common.skc_dport));
+	conn->network_namespace = network_namespace_of(sk);
+	return conn;
+}
+
+/* A connection that was there before us (or whose beginning we missed): its streams stand somewhere. Who is the
+ * server can only be told by the port it listens on.
+ */
+static __noinline int meet_connection(struct sock *sk)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	struct connection *conn;
+	__u64 in, out, port;
+
+	if (!tcp)
+		return -1;
+	conn = begin_connection(sk, tcp, SONDE_ROLE_UNKNOWN);
+	if (!conn)
+		return -1;
+	port = (__u64)conn->network_namespace << 16 | conn->local_port;
+	if (bpf_map_lookup_elem(&listeners, &port))
+		conn->role = SONDE_ROLE_SERVER;
+	in = TCP_FIELD(tcp, bytes_received);
+	out = TCP_FIELD(tcp, bytes_acked);
+	conn->base[SONDE_IN] = TCP_FIELD(tcp, rcv_nxt) - (__u32)in;
+	conn->base[SONDE_OUT] = TCP_FIELD(tcp, snd_una) - (__u32)out;
+	conn->position[SONDE_IN] = in - (TCP_FIELD(tcp, rcv_nxt) - TCP_FIELD(tcp, copied_seq));
+	conn->position[SONDE_OUT] = out + (TCP_FIELD(tcp, write_seq) - TCP_FIELD(tcp, snd_una));
+	conn->midway = 1;
+	return 0;
+}
+
+static __always_inline bool port_is_off(__u16 port)
+{
+	__u32 word = port >> 6;
+	__u64 *bits = bpf_map_lookup_elem(&ports_off, &word);
+
+	return bits && *bits & (1ull << (port & 63));
+}
+
+static __always_inline bool is_excluded(struct connection *conn, struct sonde_control *board, __u32 pid)
+{
+	__u32 *verdict;
+
+	if (pid == board->self)
+		return true;
+	verdict = bpf_map_lookup_elem(&processes, &pid);
+	if (verdict && *verdict == SONDE_PROCESS_EXCLUDED)
+		return true;
+	return port_is_off(conn->role == SONDE_ROLE_CLIENT ? conn->remote_port : conn->local_port);
+}
+
+/* A new connection begins with what earlier ones of its endpoint taught. */
+static __always_inline void inherit_policy(struct sock *sk, struct connection *conn)
+{
+	struct sonde_endpoint endpoint = {};
+	struct sonde_policy *learned;
+
+	endpoint.role = conn->role;
+	endpoint.network_namespace = conn->network_namespace;
+	if (conn->role == SONDE_ROLE_CLIENT) {
+		__u8 local[16] = {};
+
+		endpoint.family = addresses_of(sk, local, endpoint.address);
+		endpoint.port = conn->remote_port;
+	} else {
+		endpoint.port = conn->local_port;
+	}
+	learned = bpf_map_lookup_elem(&endpoints, &endpoint);
+	if (learned)
+		conn->policy = *learned;
+}
+
+/* Takes over what user space decided about this connection since we looked last. */
+static __always_inline void refresh_policy(struct connection *conn, struct sonde_control *board)
+{
+	struct sonde_policy *decided;
+	__u32 epoch = board->policy_epoch;
+	__u64 id = conn->id;
+
+	if (conn->epoch == epoch)
+		return;
+	conn->epoch = epoch;
+	decided = bpf_map_lookup_elem(&decisions, &id);
+	if (!decided)
+		return;
+	conn->policy = *decided;
+	bpf_map_delete_elem(&decisions, &id);
+}
+
+/* How many of these bytes the policy wants. */
+static __always_inline __u32 wanted_of(const struct connection *conn, __u8 direction, __u32 bytes)
+{
+	__u32 limit, used = conn->turn_shipped;
+
+	switch (conn->policy.mode) {
+	case SONDE_POLICY_PROBE:
+		limit = SONDE_PROBE_LIMIT;
+		used = direction == SONDE_IN ? conn->probed[SONDE_IN] : conn->probed[SONDE_OUT];
+		break;
+	case SONDE_POLICY_FULL:
+		limit = SONDE_FULL_LIMIT;
+		break;
+	case SONDE_POLICY_HEAD:
+		limit = conn->burst ? SONDE_FULL_LIMIT
+				    : direction == SONDE_IN ? conn->policy.head[SONDE_IN] : conn->policy.head[SONDE_OUT];
+		break;
+	default:
+		return 0;
+	}
+	limit = limit > used ? limit - used : 0;
+	return bytes < limit ? bytes : limit;
+}
+
+/* The end of the direction's stream by the kernel's own sequence numbers, so that bytes that moved unseen show as a
+ * gap. Moves the connection's position there and returns where these bytes began.
+ */
+static __always_inline __u64 advance(struct sock *sk, struct connection *conn, __u8 direction, __u32 bytes)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	__u64 end;
+	__u32 moved;
+
+	if (direction == SONDE_IN) {
+		end = conn->position[SONDE_IN];
+		moved = tcp ? TCP_FIELD(tcp, copied_seq) - conn->base[SONDE_IN] - (__u32)end : bytes;
+	} else {
+		end = conn->position[SONDE_OUT];
+		moved = tcp ? TCP_FIELD(tcp, write_seq) - conn->base[SONDE_OUT] - (__u32)end : bytes;
+	}
+	/* Two threads on one socket can be told in the other order; then our own count is as good as any. */
+	if (moved < bytes || moved > 0x7fffffff)
+		moved = bytes;
+	end += moved;
+	if (direction == SONDE_IN)
+		conn->position[SONDE_IN] = end;
+	else
+		conn->position[SONDE_OUT] = end;
+	return end - bytes;
+}
+
+static __always_inline void begin_turn(struct connection *conn, struct sonde_control *board, __u8 direction)
+{
+	conn->last_turn_bytes = conn->turn_bytes;
+	conn->last_turn_end_ns = conn->turn_last_ns;
+	conn->burst = conn->policy.burst && conn->turn_bytes > conn->policy.burst;
+	conn->direction = direction;
+	conn->turn++;
+	conn->turn_bytes = 0;
+	conn->turn_shipped = 0;
+	refresh_policy(conn, board);
+}
+
+static __always_inline void count_unreadable(struct counters *count, enum buffers reason, __u32 bytes)
+{
+	count->of[SONDE_COUNT_calls_unreadable]++;
+	count->of[SONDE_COUNT_bytes_unreadable] += bytes;
+	switch (reason) {
+	case BUFFERS_FILE:
+		count->of[SONDE_COUNT_unreadable_file]++;
+		return;
+	case BUFFERS_MANY:
+		count->of[SONDE_COUNT_unreadable_many]++;
+		return;
+	case BUFFERS_CONTEXT:
+		count->of[SONDE_COUNT_unreadable_context]++;
+		return;
+	default:
+		count->of[SONDE_COUNT_unreadable_fault]++;
+	}
+}
+
+static __always_inline void count_off(struct counters *count, __u32 bytes)
+{
+	count->of[SONDE_COUNT_calls_off]++;
+	count->of[SONDE_COUNT_bytes_off] += bytes;
+}
+
+/* Another process than before moves the bytes (or it is the first time): is it watched? */
+static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 pid)
+{
+	struct sonde_control *board = switchboard();
+
+	if (!conn || !board)
+		return false;
+	conn->owner = pid;
+	if (is_excluded(conn, board, pid)) {
+		conn->policy.mode = SONDE_POLICY_OFF;
+		return false;
+	}
+	if (!conn->told) {
+		inherit_policy(sk, conn);
+		conn->epoch = board->policy_epoch;
+	}
+	return conn->policy.mode != SONDE_POLICY_OFF;
+}
+
+/* These bytes of a running or new turn are to be told. Counts the call. */
+static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, bool truncated)
+{
+	struct connection *conn = s->conn;
+	struct counters *count = s->count;
+	__u32 bytes = s->bytes, wanted = s->wanted, shipped = 0;
+	enum buffers found = BUFFERS_FOUND;
+
+	if (!conn->told && !send_open(sk, conn, count, s->board, s->who, s->now, s->direction, bytes)) {
+		s->lost = true;
+	} else if (!wanted) {
+		send_bare(s);
+	} else {
+		found = find_buffers(sk, &s->cursor);
+		if (truncated)
+			found = BUFFERS_FAULT;
+		if (found == BUFFERS_FOUND) {
+			shipped = ship(s);
+		} else {
+			s->fault = true;
+			/* Under HEAD the end of such a turn is told by the next record; a record without
+			 * bytes for each piece of a file would be a waste.
+			 */
+			if (new_turn || conn->policy.mode != SONDE_POLICY_HEAD)
+				send_bare(s);
+		}
+	}
+	conn->turn_shipped += wanted;
+	if (conn->policy.mode == SONDE_POLICY_PROBE) {
+		if (s->direction == SONDE_IN)
+			conn->probed[SONDE_IN] += wanted;
+		else
+			conn->probed[SONDE_OUT] += wanted;
+	}
+
+	if (shipped) {
+		count->of[SONDE_COUNT_calls_shipped]++;
+		if (s->lost)
+			count->of[SONDE_COUNT_bytes_lost] += bytes - shipped;
+		else if (s->fault)
+			count->of[SONDE_COUNT_bytes_unreadable] += bytes - shipped;
+		else
+			count->of[SONDE_COUNT_bytes_cut] += bytes - shipped;
+	} else if (s->lost) {
+		count->of[SONDE_COUNT_calls_lost]++;
+		count->of[SONDE_COUNT_bytes_lost] += bytes;
+	} else if (!wanted) {
+		count->of[SONDE_COUNT_calls_counted]++;
+		count->of[SONDE_COUNT_bytes_cut] += bytes;
+	} else if (truncated) {
+		count->of[SONDE_COUNT_calls_unreadable]++;
+		count->of[SONDE_COUNT_bytes_unreadable] += bytes;
+		count->of[SONDE_COUNT_unreadable_truncated]++;
+	} else {
+		count_unreadable(count, found, bytes);
+	}
+	/* What the records so far stand for; the sweep tells what moved since. */
+	if (!s->lost && (shipped || !s->fault || new_turn))
+		conn->told_bytes = conn->turn_bytes;
+	return 0;
+}
+
+/* A call on this socket returned: result bytes moved in this direction. */
+static __always_inline void on_moved(struct sock *sk, int result, int flags, __u8 direction)
+{
+	struct shipment s = {};
+	struct counters *count;
+	struct connection *conn;
+	bool new_turn;
+	__u64 who;
+
+	if (result <= 0 || !is_followed(sk))
+		return;
+	if (direction == SONDE_IN && flags & (MSG_PEEK | MSG_ERRQUEUE))
+		return;
+	count = ledger();
+	if (!count)
+		return;
+	count->of[SONDE_COUNT_calls_seen]++;
+	count->of[SONDE_COUNT_bytes_seen] += (__u32)result;
+
+	conn = find_connection(sk);
+	if (!conn) {
+		if (!meet_connection(sk))
+			conn = find_connection(sk);
+		if (!conn) {
+			count->of[SONDE_COUNT_connections_untracked]++;
+			count->of[SONDE_COUNT_calls_lost]++;
+			count->of[SONDE_COUNT_bytes_lost] += (__u32)result;
+			return;
+		}
+		/* The streams stand behind the bytes that just moved: step back over them. */
+		if (direction == SONDE_IN)
+			conn->position[SONDE_IN] -= (__u32)result;
+		else
+			conn->position[SONDE_OUT] -= (__u32)result;
+	}
+	s.board = switchboard();
+	if (conn->policy.mode == SONDE_POLICY_OFF || !s.board) {
+		count_off(count, result);
+		return;
+	}
+	who = bpf_get_current_pid_tgid();
+	if (conn->owner != who >> 32 && !take_over(sk, conn, who >> 32)) {
+		count_off(count, result);
+		return;
+	}
+
+	s.conn = conn;
+	s.count = count;
+	s.now = bpf_ktime_get_ns();
+	s.who = who;
+	s.direction = direction;
+	s.bytes = result;
+	s.position = advance(sk, conn, direction, result);
+	new_turn = conn->direction != direction;
+	if (new_turn) {
+		begin_turn(conn, s.board, direction);
+		s.flags = SONDE_FLAG_NEW_TURN;
+	}
+	conn->turn_bytes += (__u32)result;
+	conn->turn_last_ns = s.now;
+	if (conn->policy.mode == SONDE_POLICY_OFF) {
+		count_off(count, result);
+		return;
+	}
+	s.wanted = wanted_of(conn, direction, result);
+	if (!s.wanted && !new_turn) {
+		count->of[SONDE_COUNT_calls_counted]++;
+		count->of[SONDE_COUNT_bytes_cut] += (__u32)result;
+		return;
+	}
+	tell(sk, &s, new_turn, direction == SONDE_IN && flags & MSG_TRUNC);
+}
+
+/* The life of a connection. */
+static __always_inline void on_state(struct sock *sk, int from, int to)
+{
+	struct connection *conn;
+	struct tcp_sock *tcp;
+
+	if (!is_followed(sk))
+		return;
+	if (to == TCP_ESTABLISHED && (from == TCP_SYN_SENT || from == TCP_SYN_RECV)) {
+		tcp = tcp_of(sk);
+		if (!tcp)
+			return;
+		/* The same socket may have lived before (connect again after AF_UNSPEC). */
+		conn = find_connection(sk);
+		if (conn && conn->told) {
+			struct counters *count = ledger();
+			struct sonde_control *board = switchboard();
+
+			if (count && board)
+				send_close(conn, count, board, bpf_ktime_get_ns());
+		}
+		conn = begin_connection(sk, tcp, from == TCP_SYN_SENT ? SONDE_ROLE_CLIENT : SONDE_ROLE_SERVER);
+		if (!conn)
+			return;
+		conn->opened_ns = bpf_ktime_get_ns();
+		conn->base[SONDE_IN] = TCP_FIELD(tcp, copied_seq);
+		conn->base[SONDE_OUT] = TCP_FIELD(tcp, write_seq);
+	} else if (to == TCP_CLOSE) {
+		int error = SOCK_FIELD(sk, sk_err);
+
+		/* Data may still be read: only remember how it ended. */
+		conn = find_connection(sk);
+		if (conn && error == ECONNRESET)
+			conn->ending = SONDE_FLAG_RESET;
+		else if (conn && error == ETIMEDOUT)
+			conn->ending = SONDE_FLAG_TIMEOUT;
+	}
+}
+
+static __always_inline void on_destroy(struct sock *sk)
+{
+	struct connection *conn = find_connection(sk);
+	struct counters *count = ledger();
+	struct sonde_control *board = switchboard();
+
+	if (!conn)
+		return;
+	if (conn->told && count && board)
+		send_close(conn, count, board, bpf_ktime_get_ns());
+	drop_connection(sk);
+}
+
+/* The sweep: user space asks for it while some answer's end is still untold because its connection fell silent. One
+ * record, into the iterator's file, for a turn that moved since it was last told.
+ */
+static __always_inline int tell_silent(struct seq_file *file, struct connection *conn)
+{
+	struct sonde_progress_record record = {};
+	struct counters *count = ledger();
+
+	if (!conn || !count || !conn->told || conn->policy.mode == SONDE_POLICY_OFF ||
+	    conn->turn_bytes == conn->told_bytes)
+		return 0;
+	fill_header(&record.header, SONDE_RECORD_PROGRESS, sizeof(record), conn->id, bpf_ktime_get_ns());
+	record.header.direction = conn->direction & 1;
+	fill_state(&record.state, conn, conn->direction);
+	record.position = conn->direction == SONDE_IN ? conn->position[SONDE_IN] : conn->position[SONDE_OUT];
+	record.turn_bytes = conn->turn_bytes;
+	record.turn_last_ns = conn->turn_last_ns;
+	if (bpf_seq_write(file, &record, sizeof(record)))
+		return 0;
+	conn->told_bytes = conn->turn_bytes;
+	count->of[SONDE_COUNT_records_swept]++;
+	return 0;
+}

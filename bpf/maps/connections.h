@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The state of a connection: one struct, in one of two places. */
+#pragma once
+
+#include "bpf/shared/limits.h"
+#include "bpf/shared/policy.h"
+
+#define NO_DIRECTION 0xff
+
+struct connection {
+	__u64 id;
+	__u64 position[2]; /* end of each direction's stream, as last seen */
+	__u64 turn_bytes;
+	__u64 turn_last_ns;
+	__u64 told_bytes; /* turn_bytes when the turn was last told: more since then is for the sweep */
+	__u64 last_turn_bytes;
+	__u64 last_turn_end_ns;
+	__u64 opened_ns; /* 0: open before our time */
+	__u32 base[2];   /* sequence number of position 0 of each direction */
+	__u32 probed[2]; /* bytes shipped while probing */
+	__u32 turn;
+	__u32 turn_shipped;
+	__u32 lost_records;
+	__u32 owner; /* process that last moved bytes */
+	__u32 epoch; /* policy epoch last looked at */
+	struct sonde_policy policy;
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 network_namespace;
+	__u8 direction; /* of the running turn; NO_DIRECTION before the first byte */
+	__u8 role;
+	__u8 told;   /* the open record was sent */
+	__u8 burst;  /* this turn ships whole: the one before was longer than policy.burst */
+	__u8 ending; /* SONDE_FLAG_RESET, SONDE_FLAG_TIMEOUT */
+	__u8 midway;
+	__u8 pad[2];
+};
+
+/* Where the kernel allows it (tp_btf since 6.1): in the socket itself, freed with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* Elsewhere: by the address of the struct sock. Entries are made at ESTABLISHED or first sight and deleted when the
+ * socket is destroyed, or made anew when the address is seen at ESTABLISHED again. Full: the connection is untracked
+ * and counted so. User space may shrink it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SONDE_MAX_CONNECTIONS);
+	__type(key, __u64);
+	__type(value, struct connection);
+} connections_by_address SEC(".maps");
+
+/* Next connection number of each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} connection_numbers SEC(".maps");
+
+/* Unique while the host is up and we run: the CPU in the upper bits, its own count below. */
+static __always_inline __u64 draw_connection_id(void)
+{
+	__u32 zero = 0;
+	__u64 *number = bpf_map_lookup_elem(&connection_numbers, &zero);
+
+	if (!number)
+		return 0;
+	*number += 1;
+	return ((__u64)(bpf_get_smp_processor_id() + 1) << 48) | *number;
+}
