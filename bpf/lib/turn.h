@@ -206,6 +206,8 @@ static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 
 
 	if (!conn || !board)
 		return false;
+	if (board->only_port && board->only_port != conn->local_port && board->only_port != conn->remote_port)
+		return false;
 	conn->owner = pid;
 	if (is_excluded(conn, board, pid)) {
 		conn->policy.mode = SONDE_POLICY_OFF;

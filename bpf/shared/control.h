@@ -16,5 +16,7 @@ struct sonde_control {
 	sonde_u32 policy_epoch; /* moves when a decision was written that a decided connection must look up */
 	sonde_u32 self;         /* our own process as the kernel side sees it: never watched. 0 during the self-test */
 	sonde_u32 ring_wake_bytes; /* fill level at which a napping reader is woken */
+	sonde_u32 only_port; /* during the self-test: connections without this port wait; 0: all are watched */
+	sonde_u32 pad[3];
 };
-SONDE_ASSERT_SIZE(struct sonde_control, 16);
+SONDE_ASSERT_SIZE(struct sonde_control, 32);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/kernel/bpf_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+
+#include "userspace/base/log.h"
+
+namespace sonde {
+namespace {
+
+constexpr size_t kLogBytes = 64 * 1024;
+constexpr size_t kMaxIteratorBytes = 64 * 1024 * 1024;
+
+// The verifier explains itself at the end of its log.
+std::string last_lines(const std::string& log, int lines) {
+  const size_t end = log.find('\0');
+  std::string_view text(log.data(), end == std::string::npos ? log.size() : end);
+  while (!text.empty() && text.back() == '\n') {
+    text.remove_suffix(1);
+  }
+  size_t from = text.size();
+  while (lines-- > 0 && from != std::string_view::npos && from > 0) {
+    from = text.rfind('\n', from - 1);
+  }
+  return std::string(from == std::string_view::npos || from == 0 ? text : text.substr(from + 1));
+}
+
+int print(libbpf_print_level, const char* format, va_list arguments) {
+  if (log::level() > log::Level::kDebug) {
+    return 0;
+  }
+  char line[1024];
+  const int length = vsnprintf(line, sizeof(line), format, arguments);
+  const size_t size = std::clamp<size_t>(static_cast<size_t>(std::max(length, 0)), 0, sizeof(line) - 1);
+  std::string_view text(line, size);
+  while (!text.empty() && text.back() == '\n') {
+    text.remove_suffix(1);
+  }
+  log::write(log::Level::kDebug, text);
+  return length;
+}
+
+}  // namespace
+
+int MapPool::find(std::string_view name) const {
+  const auto found = maps_.find(name);
+  return found == maps_.end() ? -1 : found->second.get();
+}
+
+void MapPool::add(std::string name, Fd fd) { maps_.insert_or_assign(std::move(name), std::move(fd)); }
+
+Result<std::unique_ptr<BpfObject>> BpfObject::open(const std::string& name, const void* elf, size_t size) {
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  options.object_name = name.c_str();
+  bpf_object* object = bpf_object__open_mem(elf, size, &options);
+  if (object == nullptr) {
+    return fail_errno(fmt::format("open BPF object {}", name), errno);
+  }
+  return std::unique_ptr<BpfObject>(new BpfObject(name, object));
+}
+
+BpfObject::~BpfObject() {
+  detach();
+  bpf_object__close(object_);
+}
+
+bpf_program* BpfObject::program(std::string_view name) const {
+  bpf_program* found = nullptr;
+  bpf_object__for_each_program(found, object_) {
+    if (name == bpf_program__name(found)) {
+      return found;
+    }
+  }
+  return nullptr;
+}
+
+Result<> BpfObject::set_entries(std::string_view map, uint32_t entries) {
+  bpf_map* found = bpf_object__find_map_by_name(object_, std::string(map).c_str());
+  if (found == nullptr || bpf_map__set_max_entries(found, entries) != 0) {
+    return fail(fmt::format("size of BPF map {}", map));
+  }
+  return {};
+}
+
+Result<> BpfObject::leave_out_map(std::string_view map) {
+  bpf_map* found = bpf_object__find_map_by_name(object_, std::string(map).c_str());
+  if (found == nullptr || bpf_map__set_autocreate(found, false) != 0) {
+    return fail(fmt::format("leave out BPF map {}", map));
+  }
+  return {};
+}
+
+Result<> BpfObject::leave_out_program(std::string_view name) {
+  bpf_program* found = program(name);
+  if (found == nullptr || bpf_program__set_autoload(found, false) != 0) {
+    return fail(fmt::format("leave out BPF program {}", name));
+  }
+  return {};
+}
+
+Result<> BpfObject::load(MapPool& pool) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_) {
+    const int shared = pool.find(bpf_map__name(map));
+    if (shared >= 0 && bpf_map__reuse_fd(map, shared) != 0) {
+      return fail_errno(fmt::format("share BPF map {}", bpf_map__name(map)), errno);
+    }
+  }
+  log_.resize(kLogBytes);
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object_) {
+    // The log is asked for only when the kernel refuses: level 0 makes libbpf try again with one.
+    bpf_program__set_log_buf(each, log_.data(), log_.size());
+  }
+  if (const int error = bpf_object__load(object_); error != 0) {
+    return fail_errno(fmt::format("load BPF object {}: {}", name_, last_lines(log_, 6)), -error);
+  }
+  bpf_object__for_each_map(map, object_) {
+    if (bpf_map__autocreate(map) && !bpf_map__is_internal(map) && pool.find(bpf_map__name(map)) < 0) {
+      pool.add(bpf_map__name(map), Fd(fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0)));
+    }
+  }
+  return {};
+}
+
+Result<> BpfObject::attach() {
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object_) {
+    if (!bpf_program__autoload(each) || bpf_program__expected_attach_type(each) == BPF_TRACE_ITER) {
+      continue;
+    }
+    bpf_link* link = bpf_program__attach(each);
+    if (link == nullptr) {
+      const int error = errno;
+      detach();
+      return fail_errno(fmt::format("attach BPF program {} ({})", bpf_program__name(each),
+                                    bpf_program__section_name(each)),
+                        error);
+    }
+    links_.push_back(link);
+  }
+  return {};
+}
+
+void BpfObject::detach() {
+  for (bpf_link* link : links_) {
+    bpf_link__destroy(link);
+  }
+  links_.clear();
+}
+
+Result<std::vector<uint8_t>> BpfObject::iterate(std::string_view name, int map_fd) {
+  bpf_program* found = program(name);
+  if (found == nullptr) {
+    return fail(fmt::format("no BPF iterator {}", name));
+  }
+  bpf_iter_link_info info{};
+  info.map.map_fd = static_cast<uint32_t>(map_fd);
+  bpf_iter_attach_opts options{};
+  options.sz = sizeof(options);
+  if (map_fd >= 0) {
+    options.link_info = &info;
+    options.link_info_len = sizeof(info);
+  }
+  bpf_link* link = bpf_program__attach_iter(found, &options);
+  if (link == nullptr) {
+    return fail_errno(fmt::format("attach BPF iterator {}", name), errno);
+  }
+  const Fd file(bpf_iter_create(bpf_link__fd(link)));
+  const int error = errno;
+  bpf_link__destroy(link);
+  if (!file.ok()) {
+    return fail_errno(fmt::format("run BPF iterator {}", name), error);
+  }
+  std::vector<uint8_t> out;
+  constexpr size_t kBlock = 64 * 1024;
+  while (out.size() < kMaxIteratorBytes) {
+    const size_t had = out.size();
+    out.resize(had + kBlock);
+    const ssize_t got = ::read(file.get(), out.data() + had, kBlock);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
+      out.resize(had);
+      continue;
+    }
+    if (got < 0) {
+      return fail_errno(fmt::format("read BPF iterator {}", name), errno);
+    }
+    out.resize(had + static_cast<size_t>(got));
+    if (got == 0) {
+      break;
+    }
+  }
+  return out;
+}
+
+int BpfObject::map_fd(std::string_view map) const {
+  return bpf_object__find_map_fd_by_name(object_, std::string(map).c_str());
+}
+
+std::vector<ProgramFacts> BpfObject::programs() const {
+  std::vector<ProgramFacts> out;
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object_) {
+    bpf_prog_info info{};
+    uint32_t size = sizeof(info);
+    const int fd = bpf_program__fd(each);
+    if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &size) != 0) {
+      continue;
+    }
+    out.push_back({bpf_program__name(each), info.xlated_prog_len / static_cast<uint32_t>(sizeof(bpf_insn)),
+                   info.verified_insns, info.run_time_ns, info.run_cnt});
+  }
+  return out;
+}
+
+void adopt_libbpf_log() { libbpf_set_print(print); }
+
+}  // namespace sonde

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The maps that both sides work on, each with the few operations user space needs of it. Descriptors are borrowed from
+// a MapPool that must live longer. Key and value are the structs of bpf/shared.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+
+#include "bpf/shared/control.h"
+#include "bpf/shared/counters.h"
+#include "bpf/shared/policy.h"
+#include "userspace/base/result.h"
+#include "userspace/kernel/bpf_object.h"
+
+namespace sonde {
+
+using KernelCounters = std::array<uint64_t, SONDE_COUNTERS>;
+
+// The ledger, summed up over the CPUs. (One reader at a time.)
+class CounterMap {
+ public:
+  explicit CounterMap(const MapPool& pool) : fd_(pool.find("counters")) {}
+  Result<KernelCounters> read() const;
+
+ private:
+  int fd_;
+};
+
+// The switchboard, mapped. Any thread may use it: each field is one word, written by one side.
+class ControlPage {
+ public:
+  static Result<ControlPage> map(const MapPool& pool);
+  ControlPage(ControlPage&& other) noexcept;
+  ControlPage& operator=(ControlPage&&) = delete;
+  ~ControlPage();
+
+  void set_reader_state(sonde_reader_state state);
+  void set_self(uint32_t pid);
+  void set_ring_wake_bytes(uint32_t bytes);
+  void set_only_port(uint16_t port);
+  // Connections look up their decision when this has moved.
+  void move_policy_epoch();
+
+ private:
+  explicit ControlPage(sonde_control* page) : page_(page) {}
+  sonde_control* page_;
+};
+
+// Decisions about processes, ports and bytes.
+class DecisionMaps {
+ public:
+  explicit DecisionMaps(const MapPool& pool);
+
+  Result<> set_process(uint32_t pid, sonde_process_verdict verdict) const;
+  Result<> set_ports_off(const std::bitset<65536>& ports) const;
+  Result<> learn(const sonde_endpoint& endpoint, const sonde_policy& policy) const;
+  Result<> decide(uint64_t connection, const sonde_policy& policy) const;
+
+ private:
+  int processes_, ports_, endpoints_, decisions_;
+};
+
+}  // namespace sonde

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ring: the reading end of the records' ring buffer. One thread reads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "userspace/base/result.h"
+#include "userspace/kernel/bpf_object.h"
+
+struct ring_buffer;
+
+namespace sonde {
+
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+  // One record as the kernel side wrote it; valid during the call, 8-byte aligned.
+  virtual void record(std::span<const uint8_t> bytes) = 0;
+};
+
+class Ring {
+ public:
+  // The pool and the reader must outlive the ring.
+  static Result<std::unique_ptr<Ring>> open(const MapPool& pool, RecordReader& reader);
+  ~Ring();
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  // Hands over the records there are now, at most so many; returns how many.
+  size_t drain(size_t most = 65536);
+  // Readable when the kernel side woke us.
+  int poll_fd() const;
+
+ private:
+  Ring() = default;
+  static int on_sample(void* context, void* data, size_t size);
+
+  ring_buffer* ring_ = nullptr;
+  RecordReader* reader_ = nullptr;
+  size_t left_ = 0;
+};
+
+}  // namespace sonde
