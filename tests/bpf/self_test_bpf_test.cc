@@ -28,7 +28,7 @@ TEST_P(DoorTest, ProvesItself) {
   // The ledger balances, and nothing was lost.
   auto counters = CounterMap(pool).read();
   ASSERT_TRUE(counters);
-  const KernelCounters& c = *counters;
+  const KernelCounts& c = *counters;
   EXPECT_EQ(c[SONDE_COUNT_calls_seen], c[SONDE_COUNT_calls_shipped] + c[SONDE_COUNT_calls_counted] +
                                            c[SONDE_COUNT_calls_off] + c[SONDE_COUNT_calls_lost] +
                                            c[SONDE_COUNT_calls_unreadable]);

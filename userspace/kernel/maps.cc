@@ -24,7 +24,7 @@ Result<> update(int fd, const void* key, const void* value, const char* map) {
 
 }  // namespace
 
-Result<KernelCounters> CounterMap::read() const {
+Result<KernelCounts> CounterMap::read() const {
   const int cpus = libbpf_num_possible_cpus();
   if (cpus <= 0) {
     return fail_errno("count CPUs", -cpus);
@@ -34,7 +34,7 @@ Result<KernelCounters> CounterMap::read() const {
   if (bpf_map_lookup_elem(fd_, &zero, values.data()) != 0) {
     return fail_errno("read BPF map counters", errno);
   }
-  KernelCounters sum{};
+  KernelCounts sum{};
   for (size_t i = 0; i < values.size(); i++) {
     sum[i % SONDE_COUNTERS] += values[i];
   }

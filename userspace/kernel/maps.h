@@ -15,13 +15,13 @@
 
 namespace sonde {
 
-using KernelCounters = std::array<uint64_t, SONDE_COUNTERS>;
+using KernelCounts = std::array<uint64_t, SONDE_COUNTERS>;
 
 // The ledger, summed up over the CPUs. (One reader at a time.)
 class CounterMap {
  public:
   explicit CounterMap(const MapPool& pool) : fd_(pool.find("counters")) {}
-  Result<KernelCounters> read() const;
+  Result<KernelCounts> read() const;
 
  private:
   int fd_;

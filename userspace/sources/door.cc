@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/sources/door.h"
 
-#include <bpf/libbpf.h>
-
 #include "skel/sockets_btf.skel.h"
 #include "skel/sockets_raw.skel.h"
 

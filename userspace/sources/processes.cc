@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/sources/processes.h"
 
-#include <bpf/libbpf.h>
-
 #include "skel/listeners.skel.h"
 #include "skel/processes.skel.h"
 
