@@ -50,7 +50,7 @@ std::string_view RouteLearner::route_of(std::string_view path) {
     }
   }
   if (route_.empty()) {
-    route_ = "/";
+    route_ += '/';
   }
   return admit(nodes_[at].is_route);
 }
