@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Schema: what a protocol says of its exchanges, once, in OpenTelemetry's names. Everything behind the parsers (the
-// aggregation, the exporters) works on schemas and never asks which protocol it is.
+// Schema: what a protocol says of its exchanges, once, in OpenTelemetry's names. Everything behind
+// the parsers (the aggregation, the exporters) works on schemas and never asks which protocol it
+// is.
 #pragma once
 
 #include <array>
@@ -20,7 +21,8 @@ struct Attribute {
 
 constexpr size_t kMaxAttributes = 16;
 
-// A metric that each exchange feeds, by the role of the end that saw it. Empty name: that role has none.
+// A metric that each exchange feeds, by the role of the end that saw it. Empty name: that role has
+// none.
 struct MetricNames {
   std::string_view server;
   std::string_view client;
@@ -33,8 +35,15 @@ struct Schema {
   MetricNames duration;       // seconds
   MetricNames request_size;   // bytes of the request's body
   MetricNames response_size;  // bytes of the response's body
-  // The attribute that is learned from `path` (see Request): low cardinality, e.g. http.route. -1: none.
+  // The attribute that is learned from `path` (see Request): low cardinality, e.g. http.route. -1:
+  // none.
   int route_attribute = -1;
+  // The attribute that says why an exchange failed, e.g. error.type; the flow fills it if the
+  // connection ended first.
+  int error_attribute = -1;
+  // Where the server is: filled from the socket if the protocol does not say.
+  int address_attribute = -1;
+  int port_attribute = -1;
 };
 
 }  // namespace sonde
