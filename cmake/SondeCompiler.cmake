@@ -20,7 +20,7 @@ if(SONDE_SANITIZE)
                                                -fno-sanitize-recover=all)
   target_link_options(sonde_flags INTERFACE -fsanitize=${SONDE_SANITIZE})
   # GCC 12 reports false maybe-uninitialized under sanitizers: the release build keeps the warning.
-  target_compile_options(sonde_flags INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(sonde_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 if(SONDE_FUZZ)
   target_compile_options(sonde_flags INTERFACE -fsanitize=fuzzer-no-link)
