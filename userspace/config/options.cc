@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/config/options.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace sonde {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 3> kDoors = {"auto", "socktp-btf", "socktp-raw"};
+
+// Each takes the place of the value as a lambda, so that a line of the table names it once.
+template <auto Of>
+constexpr FlagOption flag() {
+  return {[](Config& c) -> bool& { return Of(c); }};
+}
+template <auto Of>
+constexpr IntegerOption integer(uint64_t min, uint64_t max, Unit unit = Unit::kNone,
+                                bool power_of_two = false) {
+  return {[](Config& c) -> uint64_t& { return Of(c); }, min, max, unit, power_of_two};
+}
+template <auto Of>
+constexpr NumberOption number(double min, double max) {
+  return {[](Config& c) -> double& { return Of(c); }, min, max};
+}
+template <auto Of>
+constexpr ChoiceOption choice(std::span<const std::string_view> names) {
+  return {names, [](const Config& c) { return static_cast<size_t>(Of(c)); },
+          [](Config& c, size_t i) {
+            Of(c) = static_cast<std::remove_reference_t<decltype(Of(c))>>(i);
+          }};
+}
+template <auto Of>
+constexpr TextOption text(std::optional<std::string> (*check)(std::string_view) = nullptr) {
+  return {[](Config& c) -> std::string& { return Of(c); }, check};
+}
+template <auto Of>
+constexpr TextListOption texts() {
+  return {[](Config& c) -> std::vector<std::string>& { return Of(c); }};
+}
+template <auto Of>
+constexpr RuleListOption rules() {
+  return {[](Config& c) -> std::vector<SelectionRule>& { return Of(c); }};
+}
+
+// Names are not resolved: the port must be there before the network's name service is.
+std::optional<std::string> check_listen(std::string_view value) {
+  constexpr std::string_view kWanted = "must be IP:PORT, such as 127.0.0.1:9464 or [::1]:9464";
+  const size_t colon = value.rfind(':');
+  if (colon == std::string_view::npos) {
+    return std::string(kWanted);
+  }
+  std::string host(value.substr(0, colon));
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) {
+    host = host.substr(1, host.size() - 2);
+  }
+  std::array<uint8_t, sizeof(in6_addr)> address{};
+  if (inet_pton(bracketed ? AF_INET6 : AF_INET, host.c_str(), address.data()) != 1) {
+    return std::string(kWanted);
+  }
+  const std::string_view digits = value.substr(colon + 1);
+  uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return std::string(kWanted);
+  }
+  return std::nullopt;
+}
+
+#define SONDE_AT(member) [](auto& c) -> auto& { return c.member; }
+
+using enum OptionGroup;
+
+// Environment names follow from the flags. None may be SONDE_PORT, SONDE_SERVICE_*: Kubernetes sets
+// those by itself in every container beside a Service called sonde.
+constexpr Option kOptions[] = {
+    {"", "config", kGeneral, "FILE",
+     "Configuration file; without it /etc/sonde/sonde.yaml is read if it is there",
+     text<SONDE_AT(file)>()},
+    {"log.level", "log-level", kGeneral, "LEVEL", "Least important kind of message to log",
+     choice<SONDE_AT(log.level)>(kLevels)},
+
+    {"web.listen", "listen", kWeb, "IP:PORT",
+     "Where /metrics, /healthz and /readyz are served; port 0: any free one",
+     text<SONDE_AT(web.listen)>(check_listen)},
+
+    {"kernel.door", "door", kKernel, "DOOR",
+     "Way into the kernel; auto takes the best that proves itself at start",
+     choice<SONDE_AT(kernel.door)>(kDoors)},
+    {"kernel.btf", "btf", kKernel, "FILE",
+     "Kernel type information, for kernels that do not bring their own",
+     text<SONDE_AT(kernel.btf)>()},
+    {"kernel.ring_size", "ring-size", kKernel, "SIZE",
+     "Buffer between the kernel side and Sonde, a power of two",
+     integer<SONDE_AT(kernel.ring_bytes)>(64ull << 10, 1ull << 30, Unit::kBytes, true)},
+    {"kernel.batch_interval", "batch-interval", kKernel, "TIME",
+     "Wake the reader at most once in this time; longer costs less and tells later",
+     integer<SONDE_AT(kernel.batch_interval_ms)>(1, 1'000, Unit::kMilliseconds)},
+
+    {"pipeline.shards", "shards", kPipeline, "N", "Worker threads; 0 chooses by the number of CPUs",
+     integer<SONDE_AT(pipeline.shards)>(0, 64)},
+
+    {"limits.connections", "max-connections", kLimits, "N", "Connections followed at the same time",
+     integer<SONDE_AT(limits.connections)>(64, 4'194'304)},
+    {"limits.series", "max-series", kLimits, "N",
+     "Time series in all; what is beyond goes into an overflow series",
+     integer<SONDE_AT(limits.series)>(100, 10'000'000)},
+    {"limits.series_per_service", "max-series-per-service", kLimits, "N",
+     "Time series of one service", integer<SONDE_AT(limits.series_per_service)>(10, 10'000'000)},
+    {"limits.memory", "max-memory", kLimits, "SIZE",
+     "Memory for connections, series and queues together",
+     integer<SONDE_AT(limits.memory_bytes)>(16ull << 20, 1ull << 40, Unit::kBytes)},
+
+    {"selection.include", "include", kSelection, "RULE",
+     "Watch only what matches one of these rules", rules<SONDE_AT(selection.include)>()},
+    {"selection.exclude", "exclude", kSelection, "RULE",
+     "Never watch what matches one of these rules", rules<SONDE_AT(selection.exclude)>()},
+
+    {"record.tape", "tape", kRecord, "FILE", "Tape to write", text<SONDE_AT(record.tape)>()},
+    {"record.raw", "raw", kRecord, "",
+     "Keep headers, query values and bodies on the tape: it will hold secrets",
+     flag<SONDE_AT(record.raw)>()},
+
+    {"replay.tapes", "tapes", kReplay, "FILE", "Tapes to read, one after the other",
+     texts<SONDE_AT(replay.tapes)>()},
+    {"replay.speed", "speed", kReplay, "FACTOR",
+     "1 replays as it was, 10 ten times as fast, 0 as fast as possible",
+     number<SONDE_AT(replay.speed)>(0, 1'000)},
+};
+
+}  // namespace
+
+std::string_view title_of(OptionGroup group) {
+  constexpr std::array<std::string_view, kOptionGroups> kTitles = {
+      "General", "Serving",         "Kernel side", "Pipeline",
+      "Limits",  "What is watched", "Recording",   "Replaying"};
+  return kTitles[static_cast<size_t>(group)];
+}
+
+std::span<const Option> options() { return kOptions; }
+
+std::string environment_name(const Option& option) {
+  std::string name = "SONDE_";
+  for (const char c : option.flag) {
+    name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+  }
+  return name;
+}
+
+const Option* option_by_path(std::string_view path) {
+  const auto* found = std::ranges::find(kOptions, path, &Option::path);
+  return found != std::end(kOptions) && !path.empty() ? found : nullptr;
+}
+
+const Option* option_by_flag(std::string_view flag) {
+  const auto* found = std::ranges::find(kOptions, flag, &Option::flag);
+  return found != std::end(kOptions) ? found : nullptr;
+}
+
+}  // namespace sonde
