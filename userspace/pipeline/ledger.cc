@@ -27,8 +27,7 @@ StageLedger kernel_ledger(KernelCounters counters) {
                    {"unreadable_many", count(SONDE_COUNT_unreadable_many)},
                    {"unreadable_truncated", count(SONDE_COUNT_unreadable_truncated)},
                    {"unreadable_context", count(SONDE_COUNT_unreadable_context)},
-                   {"unreadable_fault", count(SONDE_COUNT_unreadable_fault)},
-                   {"unreadable_segments", count(SONDE_COUNT_unreadable_segments)}}};
+                   {"unreadable_fault", count(SONDE_COUNT_unreadable_fault)}}};
 }
 
 StageLedger ring_ledger(KernelCounters counters, uint64_t records_read, uint64_t malformed) {

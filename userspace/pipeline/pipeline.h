@@ -6,14 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
-#include <thread>
 #include <vector>
 
-#include "userspace/base/record_queue.h"
 #include "userspace/model/metrics.h"
-#include "userspace/pipeline/own_metrics.h"
 #include "userspace/pipeline/shard.h"
+#include "userspace/pipeline/target_info.h"
 
 namespace sonde {
 
@@ -21,7 +18,18 @@ struct PipelineOptions {
   size_t shards = 1;
   FlowLimits flows;  // in all; each shard gets its share
   RedLimits red;
-  Labels target;  // labels of target_info beside the service's own
+  TargetFacts target;
+};
+
+// What the pipeline knows at one moment.
+struct PipelineSnapshot {
+  std::vector<MetricFamily> families;  // of the services
+  ShardCounters shards;
+  FlowCounters flows;
+  RedCounters red;
+  uint64_t in_flight = 0;    // exchanges begun and not ended
+  uint64_t connections = 0;  // known to the flows
+  uint64_t series = 0;
 };
 
 class Pipeline {
@@ -38,17 +46,14 @@ class Pipeline {
   // Does some shard wait for what only a sweep can tell? (Of the last flush.)
   bool wants_sweep() const;
 
-  // Everything counted from all records so far: the services' metrics and the books of our stages.
-  void snapshot(std::vector<MetricFamily>& out, std::vector<StageLedger>& stages);
+  // Everything counted from all records so far.
+  void snapshot(PipelineSnapshot& out);
 
  private:
   struct Worker;
-  // Runs f(shard) for each shard, with its thread at rest.
-  template <typename F>
-  void for_each_shard(F&& f);
 
   std::vector<std::unique_ptr<Worker>> workers_;
-  Labels target_;
+  const TargetFacts target_;
 };
 
 }  // namespace sonde
