@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration from anywhere: the first byte chooses the file, the flags or the environment; the rest is its text
-// (flags and variables: one a line). Whatever is accepted must be writable and readable again.
+// Configuration from anywhere: the first byte chooses the file, the flags or the environment; the
+// rest is its text (flags and variables: one a line). Whatever is accepted must be writable and
+// readable again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

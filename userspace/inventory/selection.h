@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Selection: which processes and connections are watched. Pure and immutable: any thread may ask.
+//
+// Without include rules everything is included; an exclude rule that matches wins over any include
+// rule. A rule with ports can be decided only for a connection. A fact that could not be had
+// (empty, no user) matches no field.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "userspace/base/result.h"
+#include "userspace/model/ids.h"
+#include "userspace/model/selection_rule.h"
+
+namespace sonde {
+
+// Views are the caller's and need to live during the call only.
+struct ProcessFacts {
+  std::string_view executable;    // path
+  std::string_view command_line;  // words joined by single spaces
+  std::string_view cgroup;        // path
+  std::optional<uint32_t> user;
+};
+
+// A connection's service port is the one that was connected to: its own of a server, the peer's of
+// a client. While the role is unknown either may be it.
+struct ConnectionPorts {
+  Role role = Role::kUnknown;
+  uint16_t local = 0;
+  uint16_t remote = 0;
+};
+
+enum class Selected : uint8_t {
+  kIncluded,  // all its connections
+  kExcluded,  // none
+  kByPort,    // ask for each connection
+};
+
+// The number of a user by name, or nothing if there is no such user.
+using UserLookup = std::function<std::optional<uint32_t>(std::string_view name)>;
+
+class Selection {
+ public:
+  Selection() = default;  // everything is included
+
+  // Fails, naming the user, if a rule names one that is not known.
+  static Result<Selection> make(std::span<const SelectionRule> include,
+                                std::span<const SelectionRule> exclude,
+                                const UserLookup& user_number);
+
+  Selected decide(const ProcessFacts& process) const;
+  bool includes(const ProcessFacts& process, const ConnectionPorts& ports) const;
+
+ private:
+  struct Rule {
+    SelectionRule as_written;
+    std::optional<uint32_t> user;
+  };
+
+  static Result<std::vector<Rule>> resolve(std::span<const SelectionRule> rules,
+                                           const UserLookup& user_number);
+  static bool process_matches(const Rule& rule, const ProcessFacts& process);
+  static bool port_matches(const Rule& rule, const ConnectionPorts& ports);
+
+  std::vector<Rule> include_;
+  std::vector<Rule> exclude_;
+};
+
+// Looks a name up in the text of a passwd file; such text is of any size and form.
+std::optional<uint32_t> user_in_passwd(std::string_view passwd, std::string_view name);
+
+}  // namespace sonde
