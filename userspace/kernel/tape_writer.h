@@ -14,17 +14,10 @@
 
 #include "userspace/base/fd.h"
 #include "userspace/base/result.h"
+#include "userspace/kernel/record_filter.h"
 #include "userspace/kernel/tape_format.h"
 
 namespace sonde {
-
-// Sees each record before it is written and may overwrite bytes of it in place.
-class RecordFilter {
- public:
-  virtual ~RecordFilter() = default;
-  // False: do not write this record.
-  virtual bool keep(std::span<uint8_t> record) = 0;
-};
 
 // What replay has to know without the host. No host name: a tape may travel.
 struct TapeFacts {
