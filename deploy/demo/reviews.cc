@@ -37,17 +37,17 @@ void answer(int client) {
 
 }  // namespace
 
-int main() {
+// The port is the only argument.
+int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
-  const char* port = std::getenv("REVIEWS");
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port ? std::atoi(port) : 0));
-  if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+  address.sin_port = htons(static_cast<uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0));
+  if (listener < 0 || bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       listen(listener, 64) != 0) {
     return 1;
   }
