@@ -56,6 +56,10 @@ class Inventory {
     return counts_[static_cast<size_t>(what)].load(std::memory_order_relaxed);
   }
   size_t size() const { return table_.size(); }
+  // Every process that is known.
+  void each(const std::function<void(const std::shared_ptr<const Process>&)>& f) const {
+    table_.each(f);
+  }
 
   // The writer's part.
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace sonde {
 
@@ -50,6 +51,19 @@ void ProcessTable::remove(const std::shared_ptr<const Process>& process) {
   if (found != slice.by_pid.end() && *found->second == process) {
     slice.entries.erase(found->second);
     slice.by_pid.erase(found);
+  }
+}
+
+void ProcessTable::each(const std::function<void(const std::shared_ptr<const Process>&)>& f) const {
+  for (const Slice& slice : slices_) {
+    std::vector<std::shared_ptr<const Process>> there;
+    {
+      const std::lock_guard lock(slice.mutex);
+      there.assign(slice.entries.begin(), slice.entries.end());
+    }
+    for (const auto& process : there) {
+      f(process);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -25,6 +26,9 @@ class ProcessTable {
 
   // Null if it is not there. Counts as asked for. Any thread.
   std::shared_ptr<const Process> find(Pid pid) const;
+
+  // Hands every process to f, a slice at a time, without a lock held. Any thread.
+  void each(const std::function<void(const std::shared_ptr<const Process>&)>& f) const;
 
   // Puts or replaces. True if another process had to be forgotten. The writer only.
   bool put(std::shared_ptr<const Process> process);
