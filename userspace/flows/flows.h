@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flows: every connection of one shard. Takes events, finds the protocol, drives its parser over both streams (with
-// their holes), pairs requests with answers, and advises the kernel side how many bytes it still needs. One thread.
+// Flows: every connection of one shard. Takes events, finds the protocol, drives its parser over
+// both streams (with their holes), pairs requests with answers, and advises the kernel side how
+// many bytes it still needs. One thread.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace sonde {
 struct ConnectionFacts {
   ConnectionId id{};
   Role role = Role::kUnknown;
-  Address local;
-  Address remote;
+  Address local{};
+  Address remote{};
   Pid pid{};
   uint32_t network_namespace = 0;
 };
@@ -34,24 +35,24 @@ class FlowSink {
 
 struct FlowLimits {
   size_t max_connections = 65536;
-  size_t max_pending_bytes = 64 * 1024 + 4096;      // one direction of one connection: a whole head
+  size_t max_pending_bytes = 64 * 1024 + 4096;  // one direction of one connection: a whole head
   size_t max_pending_bytes_total = 64 * 1024 * 1024;
-  size_t max_pending_requests = 4096;               // unanswered, on one connection
+  size_t max_pending_requests = 4096;  // unanswered, on one connection
 };
 
 // The flows' part of the loss ledger. X(name, help)
-#define SONDE_FLOW_COUNTERS(X)                                                                       \
-  X(events, "events taken")                                                                          \
-  X(requests_begun, "request heads seen")                                                            \
-  X(requests_finished, "exchanges handed on with their answer")                                      \
-  X(requests_unanswered, "exchanges handed on whose connection ended before the answer")             \
-  X(requests_lost, "requests begun whose answer was lost (by a hole, a limit or damage)")            \
-  X(answers_unpaired, "answers whose request was not seen")                                          \
-  X(holes_cut, "holes in a stream by policy, where a head or frame was expected")                    \
-  X(holes_lost, "holes in a stream by lost records, where a head or frame was expected")             \
-  X(invalid, "connections that stopped making sense and were given up")                              \
-  X(unclassified, "connections that no protocol claims")                                             \
-  X(connections_evicted, "connections dropped for room")                                             \
+#define SONDE_FLOW_COUNTERS(X)                                                            \
+  X(events, "events taken")                                                               \
+  X(requests_begun, "request heads seen")                                                 \
+  X(requests_finished, "exchanges handed on with their answer")                           \
+  X(requests_unanswered, "exchanges handed on whose connection ended before the answer")  \
+  X(requests_lost, "requests begun whose answer was lost (by a hole, a limit or damage)") \
+  X(answers_unpaired, "answers whose request was not seen")                               \
+  X(holes_cut, "holes in a stream by policy, where a head or frame was expected")         \
+  X(holes_lost, "holes in a stream by lost records, where a head or frame was expected")  \
+  X(invalid, "connections that stopped making sense and were given up")                   \
+  X(unclassified, "connections that no protocol claims")                                  \
+  X(connections_evicted, "connections dropped for room")                                  \
   X(bytes_dropped, "captured bytes dropped for room")
 
 struct FlowCounters {
@@ -68,14 +69,15 @@ class Flows {
   Flows(const Flows&) = delete;
   Flows& operator=(const Flows&) = delete;
 
-  // Any event of a connection; process events are ignored. Unknown connections are met with what is known.
+  // Any event of a connection; process events are ignored. Unknown connections are met with what is
+  // known.
   void on(const ConnectionOpened& event);
   void on(const DataMoved& event);
   void on(const TurnProgress& event);
   void on(const ConnectionClosed& event);
 
-  // True if some exchange waits for the end of a turn that only the sweep can tell (an answer whose body is longer
-  // than what was shipped, on a connection that fell silent).
+  // True if some exchange waits for the end of a turn that only the sweep can tell (an answer whose
+  // body is longer than what was shipped, on a connection that fell silent).
   bool wants_sweep() const;
 
   size_t connections() const;

@@ -27,7 +27,7 @@ struct Request {
   Role role = Role::kUnknown;
   Pid pid{};
   Outcome outcome = Outcome::kComplete;
-  bool failed = false;  // the protocol's own verdict: the answer is an error
+  bool failed = false;  // the answer is an error (in the eyes of this end), or did not come whole
 
   // Kernel clock (CLOCK_MONOTONIC).
   uint64_t start_ns = 0;           // first byte of the request

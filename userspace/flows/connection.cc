@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/flows/connection.h"
+
+#include <algorithm>
+
+namespace sonde {
+namespace {
+
+constexpr uint64_t kMaxPosition = 1ull << 62;  // beyond: no stream of this world
+constexpr size_t kMaxHeld = 64;                // records that wait for the request they answer
+constexpr uint8_t kMaxUnclaimedTurns =
+    6;  // of a connection met midway, before it is called unclassified
+
+}  // namespace
+
+Connection::Connection(FlowContext& context, const ConnectionFacts& facts)
+    : context_(context), facts_(facts) {
+  for (Stream& one : streams_) {
+    one.expect = Expect::kResync;
+  }
+}
+
+Connection::~Connection() {
+  lose_exchanges();
+  drop_buffer(streams_[0]);
+  drop_buffer(streams_[1]);
+  context_.buffered_bytes -= held_bytes_;
+}
+
+void Connection::open(const ConnectionOpened& event) {
+  facts_ = {.id = event.connection,
+            .role = event.role,
+            .local = event.local,
+            .remote = event.remote,
+            .pid = event.pid,
+            .network_namespace = event.network_namespace};
+  asks_ = event.role == Role::kClient ? Direction::kOut : Direction::kIn;
+  midway_ = event.midway || event.role == Role::kUnknown;
+  stream(side_of(Direction::kIn)).next = std::min(event.position_in, kMaxPosition);
+  stream(side_of(Direction::kOut)).next = std::min(event.position_out, kMaxPosition);
+  for (Stream& one : streams_) {
+    one.expect = midway_ ? Expect::kResync : Expect::kMessage;
+  }
+  policy_ =
+      context_.advisor.inherited(facts_, event.opened_ns != 0 ? event.opened_ns : event.time_ns);
+}
+
+void Connection::take(const DataMoved& event) {
+  if (given_up_ || event.bytes == 0 || event.position > kMaxPosition ||
+      (facts_.role == Role::kUnknown && !find_sides(event))) {
+    return;
+  }
+  note_losses(event.state.lost_records);
+  if (event.state.turn >= turn_) {
+    turn_ = event.state.turn;
+    turn_direction_ = event.direction;
+  }
+  if (event.new_turn) {
+    turn_over(event);
+  }
+  if (!given_up_ && side_of(event.direction) == Side::kResponse &&
+      (!held_.empty() || answers_unseen_request(event))) {
+    hold(event);
+    return;
+  }
+  feed(event);
+  release_held(false);
+}
+
+void Connection::take(const TurnProgress& event) {
+  if (given_up_ || facts_.role == Role::kUnknown) {
+    return;
+  }
+  note_losses(event.state.lost_records);
+  tell(side_of(event.direction), event.position, event.turn_last_ns);
+}
+
+void Connection::close(const ConnectionClosed& event) {
+  if (given_up_) {
+    return;
+  }
+  if (facts_.role == Role::kUnknown || parser_ == nullptr) {
+    context_.counters.unclassified += stream(Side::kRequest).buffer.empty() ? 0 : 1;
+    return;
+  }
+  note_losses(event.state.lost_records);
+  release_held(true);
+  const Stream& response = stream(Side::kResponse);
+  // Turns alternate, so the number of the last one says whose it was.
+  const bool same = ((event.state.turn - turn_) & 1) == 0;
+  const Direction last = same ? turn_direction_ : opposite(turn_direction_);
+  const auto end_ns = [&](Direction direction) {
+    return last == direction ? event.state.last_turn_end_ns : event.time_ns;
+  };
+  for (const Direction direction : {asks_, opposite(asks_)}) {
+    const Side side = side_of(direction);
+    const uint64_t position = direction == Direction::kIn ? event.position_in : event.position_out;
+    tell(side, position, end_ns(direction));
+    const uint64_t end = std::min(position, kMaxPosition);
+    if (!given_up_ && end > stream(side).end()) {
+      pass_hole(side, end, {.time_ns = end_ns(direction)});
+    }
+    end_with_turn(side);
+  }
+  if (given_up_) {
+    return;
+  }
+  const Outcome cut_off = event.reset     ? Outcome::kReset
+                          : event.timeout ? Outcome::kTimeout
+                                          : Outcome::kClosed;
+  if (answer_.open && answer_.paired) {
+    const uint64_t body = std::max(response.next, response.head_end) - response.head_end;
+    if (response.expect == Expect::kStreamEnd) {
+      const bool orderly = !event.reset && !event.timeout;
+      finish(orderly ? Outcome::kComplete : cut_off, std::max(response.told_ns, answer_.first_ns),
+             body, true);
+    } else {
+      finish(cut_off, event.time_ns, response.framed ? parser_->body_bytes(Side::kResponse) : body,
+             !response.framed);
+    }
+  }
+  if (response.expect == Expect::kResync) {
+    lose_exchanges();  // their answers may well have come, in the hole
+  }
+  while (!exchanges_.empty()) {
+    ++context_.counters.requests_unanswered;
+    hand_on(exchanges_.front(), nullptr, cut_off, event.time_ns, 0, true);
+    pop_exchange();
+  }
+}
+
+bool Connection::waits() const {
+  return answer_.open && answer_.paired && stream(Side::kResponse).expect == Expect::kBody;
+}
+
+// The turn before this record's was the other direction's, and is over.
+void Connection::turn_over(const DataMoved& event) {
+  const Side side = side_of(opposite(event.direction));
+  tell(side, event.state.other_position, event.state.last_turn_end_ns);
+  end_with_turn(side);
+}
+
+// A stream is known to have come to that position by that time: bodies may be over that nobody saw
+// the end of.
+void Connection::tell(Side side, uint64_t position, uint64_t time_ns) {
+  Stream& s = stream(side);
+  if (position <= s.told_end || position > kMaxPosition) {
+    return;
+  }
+  s.told_end = position;
+  s.told_ns = time_ns;
+  if (s.expect == Expect::kBody && s.body_end <= position) {
+    s.next = s.body_end;
+    body_over(side, time_ns);
+  } else if (s.expect == Expect::kBody || s.expect == Expect::kStreamEnd ||
+             s.expect == Expect::kTurnEnd) {
+    s.next = std::max(s.next, position);
+  }
+}
+
+// If the end of a message cannot be found: it is over with its turn.
+void Connection::end_with_turn(Side side) {
+  Stream& s = stream(side);
+  if (given_up_ || s.expect != Expect::kTurnEnd) {
+    return;
+  }
+  s.framed = false;
+  // What an answer hid behind it is unknown; a request most likely nothing.
+  s.expect = side == Side::kResponse ? Expect::kResync : Expect::kMessage;
+  message_over(side, std::max(s.told_ns, s.first_ns), s.next - std::min(s.head_end, s.next), false);
+}
+
+// Two threads may be seen in the wrong order: the answer's before the request's. The positions
+// tell.
+bool Connection::answers_unseen_request(const DataMoved& event) const {
+  const Stream& request = stream(Side::kRequest);
+  const bool in_order = request.expect == Expect::kMessage || request.expect == Expect::kBody;
+  return in_order && exchanges_.empty() && !lost_since_hole_ && stream(Side::kResponse).idle() &&
+         request.end() < event.state.other_position && event.state.other_position <= kMaxPosition;
+}
+
+void Connection::hold(const DataMoved& event) {
+  const size_t size = event.captured.size();
+  if (held_.size() >= kMaxHeld || held_bytes_ + size > context_.limits.max_pending_bytes ||
+      context_.buffered_bytes + size > context_.limits.max_pending_bytes_total) {
+    release_held(true);
+    feed(event);
+    return;
+  }
+  held_.push_back({.event = event, .captured = {event.captured.begin(), event.captured.end()}});
+  held_bytes_ += size;
+  context_.buffered_bytes += size;
+}
+
+void Connection::release_held(bool all) {
+  while (!held_.empty() && (all || !answers_unseen_request(held_.front().event))) {
+    Held front = std::move(held_.front());
+    held_.erase(held_.begin());
+    held_bytes_ -= front.captured.size();
+    context_.buffered_bytes -= front.captured.size();
+    front.event.captured = front.captured;
+    feed(front.event);
+  }
+}
+
+void Connection::feed(const DataMoved& event) {
+  if (given_up_) {
+    return;
+  }
+  const Side side = side_of(event.direction);
+  Stream& s = stream(side);
+  const uint64_t end = event.position + event.bytes;
+  if (end <= s.end()) {
+    return;
+  }
+  const Moment moment{.time_ns = event.time_ns,
+                      .other_position = event.state.other_position,
+                      .turn = event.state.turn,
+                      .pid = event.pid};
+  if (event.position > s.end()) {
+    pass_hole(side, event.position, moment);
+    if (event.new_turn) {
+      end_with_turn(side);
+    }
+  }
+  if (given_up_) {
+    return;
+  }
+  if (midway_ && parser_ == nullptr && event.new_turn && !s.buffer.empty()) {
+    // The end of something that began before us, not the beginning of this.
+    s.next = s.end();
+    drop_buffer(s);
+    s.expect = Expect::kResync;
+  }
+  if (s.expect == Expect::kResync) {
+    if (!event.new_turn || event.position < s.end()) {
+      s.next = std::max(s.next, end);
+      return;
+    }
+    resync(side, event);
+  }
+  const uint64_t known = s.end() - std::min(event.position, s.end());
+  std::span<const uint8_t> bytes =
+      event.captured.first(std::min<size_t>(event.captured.size(), event.bytes));
+  bytes = bytes.subspan(std::min<size_t>(known, bytes.size()));
+  pass_bytes(side, bytes, moment);
+  if (!given_up_ && s.end() < end) {
+    Moment tail = moment;
+    tail.unreadable = event.unreadable;
+    pass_hole(side, end, tail);
+  }
+  if (!given_up_ && s.expect == Expect::kBody &&
+      s.body_end <= s.told_end) {  // told before this record came
+    s.next = s.body_end;
+    body_over(side, s.told_ns);
+  }
+}
+
+// A turn begins behind a hole: what it begins with is a message again. Which answers belong to the
+// requests before the hole is not known any more, so they are lost rather than paired with the
+// wrong ones.
+void Connection::resync(Side side, const DataMoved& event) {
+  Stream& s = stream(side);
+  s.expect = Expect::kMessage;
+  s.framed = false;
+  s.next = event.position;
+  if (side == Side::kRequest) {
+    lose_exchanges();
+    resync_answers();
+    return;
+  }
+  // Only the requests of the turn just ended can still be answered.
+  const TurnState& state = event.state;
+  const uint64_t turn_begin =
+      state.other_position - std::min(state.last_turn_bytes, state.other_position);
+  while (!exchanges_.empty() && exchanges_.front().position < turn_begin) {
+    ++context_.counters.requests_lost;
+    pop_exchange();
+  }
+}
+
+// Which request the next answer is for is not known: unless one is being received, wait for the
+// next turn.
+void Connection::resync_answers() {
+  Stream& response = stream(Side::kResponse);
+  if (response.expect == Expect::kMessage && !response.framed) {
+    drop_buffer(response);
+    response.expect = Expect::kResync;
+    if (parser_ != nullptr) {
+      parser_->reset(Side::kResponse);
+    }
+  }
+}
+
+void Connection::note_losses(uint32_t lost_records) {
+  if (lost_records > lost_records_) {
+    lost_records_ = lost_records;
+    lost_since_hole_ = true;
+  }
+}
+
+// Of a connection whose role nobody told: who sends a request is the client. False: not known yet.
+bool Connection::find_sides(const DataMoved& event) {
+  if (!event.new_turn || event.captured.empty()) {
+    return false;
+  }
+  for (const Protocol& protocol : protocols()) {
+    if (protocol.detect(Bytes(event.captured)) == Verdict::kYes) {
+      facts_.role = event.direction == Direction::kIn ? Role::kServer : Role::kClient;
+      if (asks_ != event.direction) {
+        asks_ = event.direction;
+        std::swap(streams_[0], streams_[1]);
+      }
+      return true;
+    }
+  }
+  if (++failures_ >= kMaxUnclaimedTurns) {
+    ++context_.counters.unclassified;
+    context_.advisor.unclassified(facts_);
+    give_up();
+  }
+  return false;
+}
+
+}  // namespace sonde

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connection: one end of one connection. Puts the records of both directions in place, drives the
+// parser over what is there, bridges what is not, pairs requests with answers.
+// docs/architecture/flows.md tells how.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "userspace/flows/advisor.h"
+#include "userspace/flows/exchanges.h"
+#include "userspace/flows/flows.h"
+#include "userspace/flows/stream.h"
+#include "userspace/protocols/protocol.h"
+
+namespace sonde {
+
+// What the connections of a shard share.
+struct FlowContext {
+  FlowSink& sink;
+  const FlowLimits limits;
+  FlowCounters counters;
+  Advisor advisor;
+  uint64_t in_flight = 0;
+  size_t buffered_bytes = 0;  // of all connections, held records included
+};
+
+class Connection {
+ public:
+  Connection(FlowContext& context, const ConnectionFacts& facts);
+  // Requests that still wait are counted as lost.
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void open(const ConnectionOpened& event);
+  void take(const DataMoved& event);
+  void take(const TurnProgress& event);
+  void close(const ConnectionClosed& event);
+
+  // Some exchange waits for an end that only the sweep can tell.
+  bool waits() const;
+  const ConnectionFacts& facts() const { return facts_; }
+
+  // Neighbours in the order of last use, kept by Flows.
+  Connection* newer = nullptr;
+  Connection* older = nullptr;
+  bool counted_as_waiting = false;
+
+ private:
+  // What the record at hand says of itself.
+  struct Moment {
+    uint64_t time_ns = 0;
+    uint64_t other_position = 0;
+    uint32_t turn = 0;
+    Pid pid{};
+    bool unreadable = false;  // no policy would have shipped what is missing
+  };
+  // A response record that came before the request it answers.
+  struct Held {
+    DataMoved event;
+    std::vector<uint8_t> captured;
+  };
+  // The answer being received, to the front of the queue.
+  struct Answer {
+    bool open = false;
+    bool paired = false;  // its request is known
+    uint64_t first_ns = 0;
+    bool failed = false;
+    bool upgrade = false;
+    Pid pid{};
+    KeptValues kept;
+  };
+
+  // connection.cc: records and turns.
+  void turn_over(const DataMoved& event);
+  void tell(Side side, uint64_t position, uint64_t time_ns);
+  void end_with_turn(Side side);
+  bool answers_unseen_request(const DataMoved& event) const;
+  void hold(const DataMoved& event);
+  void release_held(bool all);
+  void feed(const DataMoved& event);
+  void resync(Side side, const DataMoved& event);
+  void resync_answers();
+  void note_losses(uint32_t lost_records);
+  bool find_sides(const DataMoved& event);
+
+  // connection_parse.cc: bytes and holes.
+  void pass_bytes(Side side, std::span<const uint8_t> bytes, const Moment& moment);
+  size_t consume(Side side, std::span<const uint8_t> bytes, const Moment& moment);
+  bool step(Side side, Bytes& in, const Moment& moment);
+  bool classify(Bytes first);
+  void pass_hole(Side side, uint64_t to, const Moment& moment);
+  void cut(Side side, uint64_t to, const Moment& moment);
+  void ask_for_more(Side side);
+  void drop_buffer(Stream& stream);
+  void on_head(Side side, const Head& head, std::span<const uint8_t> bytes, const Moment& moment);
+  bool on_request(const Head& head, std::span<const uint8_t> bytes, const Moment& moment);
+  bool on_response(const Head& head, std::span<const uint8_t> bytes, const Moment& moment);
+  void body_over(Side side, uint64_t time_ns);
+  void message_over(Side side, uint64_t time_ns, uint64_t body_bytes, bool known);
+  void on_invalid(Side side);
+
+  // connection_finish.cc: exchanges and advice.
+  void finish(Outcome outcome, uint64_t time_ns, uint64_t body_bytes, bool known);
+  void hand_on(const Exchange& exchange, const Answer* answer, Outcome outcome, uint64_t time_ns,
+               uint64_t body_bytes, bool known);
+  void pop_exchange();
+  void lose_exchanges();
+  void advise(uint64_t now_ns);
+  void give_up();
+  std::string_view server_address();
+  std::string_view server_port();
+
+  Stream& stream(Side side) { return streams_[static_cast<size_t>(side)]; }
+  const Stream& stream(Side side) const { return streams_[static_cast<size_t>(side)]; }
+  Side side_of(Direction direction) const {
+    return direction == asks_ ? Side::kRequest : Side::kResponse;
+  }
+
+  FlowContext& context_;
+  ConnectionFacts facts_;
+  Direction asks_ = Direction::kIn;  // where requests go; valid once the role is known
+  bool midway_ = true;               // streams may begin in the middle of a message
+  bool given_up_ = false;
+  uint8_t failures_ = 0;  // in a row: turns that no protocol claims, or that made no sense
+  const Protocol* protocol_ = nullptr;
+  std::unique_ptr<Parser> parser_;
+  std::array<Stream, 2> streams_;
+  ExchangeQueue exchanges_;
+  Answer answer_;
+  uint64_t next_number_ = 0;
+  uint32_t lost_records_ = 0;  // as told last
+  bool lost_since_hole_ = false;
+  uint32_t turn_ = 0;  // the latest seen, and its direction
+  Direction turn_direction_ = Direction::kIn;
+  std::vector<Held> held_;
+  size_t held_bytes_ = 0;
+  Policy policy_;
+  Needs needs_;
+  uint32_t advisor_version_ = 0;
+  std::string address_text_;
+  std::string port_text_;
+};
+
+}  // namespace sonde

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exchanges: the requests of a connection that wait for their answers, in order. Slots and their
+// memory are used again, so that a busy connection allocates nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "userspace/model/ids.h"
+#include "userspace/model/schema.h"
+#include "userspace/protocols/protocol.h"
+
+namespace sonde {
+
+constexpr size_t kMaxKeptPath = 2048;  // of a longer path only the beginning is kept
+
+// The values of a head beyond the call that brought it.
+class KeptValues {
+ public:
+  std::array<std::string_view, kMaxAttributes> values{};
+  std::string_view path;
+
+  // Keeps the first `count` values: copies those that lie in `bytes`, takes the others for static.
+  void keep(const Head& head, size_t count, std::span<const uint8_t> bytes);
+  // Bytes copied.
+  size_t size() const { return size_; }
+  void release();
+
+ private:
+  size_t size_ = 0;
+  std::vector<char> text_;  // what values and path point into; a move keeps them valid
+};
+
+// A request that waits for its answer.
+struct Exchange {
+  uint64_t number = 0;
+  uint64_t position = 0;  // of its first byte
+  uint64_t start_ns = 0;
+  uint64_t body_bytes = 0;
+  uint32_t head_bytes = 0;
+  uint32_t turn = 0;
+  Pid pid{};
+  uint8_t note = 0;
+  bool body_known = false;
+  KeptValues kept;
+};
+
+// First in, first out; grows to the next power of two.
+class ExchangeQueue {
+ public:
+  bool empty() const { return count_ == 0; }
+  size_t size() const { return count_; }
+  Exchange& front() { return slots_[first_]; }
+  Exchange& back() { return slots_[(first_ + count_ - 1) & (slots_.size() - 1)]; }
+  // A slot at the end, with whatever its last user left.
+  Exchange& push();
+  void pop_front();
+
+ private:
+  std::vector<Exchange> slots_;
+  size_t first_ = 0;
+  size_t count_ = 0;
+};
+
+}  // namespace sonde
