@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What exporters offer and what they are given. Pull exporters ask a MetricSource; push exporters are given batches
-// (none yet: they come with spans and remote write).
+// What exporters offer and what they are given. Pull exporters ask a MetricSource; push exporters
+// are given batches (none yet: they come with spans and remote write).
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace sonde {
 
-// Where the current metrics can be had. Any thread may call collect(); it may wait some milliseconds for the shards
-// to answer, and never holds a lock that the shards wait for.
+// Where the current metrics can be had. Any thread may call collect(); it may wait some
+// milliseconds for the shards to answer, and never holds a lock that the shards wait for.
 class MetricSource {
  public:
   virtual ~MetricSource() = default;

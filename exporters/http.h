@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is served over HTTP, between those who answer (an exporter's endpoint) and the one who
+// listens (exporters/web).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sonde {
+
+struct HttpHeader {
+  std::string_view name;
+  std::string_view value;
+};
+
+// A GET (HEAD looks the same to a handler). Views live during the call.
+struct HttpRequest {
+  std::string_view path;   // without query
+  std::string_view query;  // behind the '?'; not decoded
+  std::vector<HttpHeader> headers;
+  uint64_t received_ns = 0;  // monotonic; what was made later is fresh enough as an answer
+};
+
+// The value of a header, its name compared without case; several of one name are joined by ", ".
+// Empty: none.
+std::string header_value(const HttpRequest& request, std::string_view name);
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::vector<std::pair<std::string, std::string>> headers;  // beside those that frame the body
+  std::shared_ptr<const std::string> body;  // may be shared by several answers; null: empty
+};
+
+// A short answer of text.
+HttpResponse text_response(int status, std::string text);
+
+// Called on the web thread, one at a time: while it runs, nobody else is answered.
+using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+struct HttpRoute {
+  std::string path;  // exactly
+  HttpHandler handler;
+};
+
+}  // namespace sonde

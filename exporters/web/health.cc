@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporters/web/health.h"
+
+namespace sonde::web {
+
+HttpRoute healthz_route() {
+  return {"/healthz", [](const HttpRequest&) { return text_response(200, "ok\n"); }};
+}
+
+HttpRoute readyz_route(const std::atomic<bool>& ready) {
+  return {"/readyz", [&ready](const HttpRequest&) {
+            return ready.load() ? text_response(200, "ready\n") : text_response(503, "not ready\n");
+          }};
+}
+
+}  // namespace sonde::web
