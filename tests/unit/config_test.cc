@@ -57,7 +57,7 @@ TEST_F(ConfigTest, NothingGivenMeansDefaults) {
   EXPECT_EQ(out.problems, "");
   EXPECT_EQ(out.config.file, "");
   EXPECT_EQ(out.config.web.listen, "127.0.0.1:9464");
-  EXPECT_EQ(out.config.kernel.door, Door::kAuto);
+  EXPECT_EQ(out.config.kernel.door, DoorChoice::kAuto);
   EXPECT_TRUE(out.config.selection.include.empty());
 }
 
@@ -125,7 +125,7 @@ TEST_F(ConfigTest, FlagForms) {
   EXPECT_TRUE(load({"--raw"}).config.record.raw);
   EXPECT_TRUE(load({"--raw=yes"}).config.record.raw);
   EXPECT_FALSE(load({"--raw", "--no-raw"}).config.record.raw);
-  EXPECT_EQ(load({"--door", "auto", "--door", "socktp-raw"}).config.kernel.door, Door::kSocktpRaw);
+  EXPECT_EQ(load({"--door", "auto", "--door", "socktp-raw"}).config.kernel.door, DoorChoice::kSocktpRaw);
   EXPECT_EQ(load({"--ring-size", "16MiB"}).config.kernel.ring_bytes, 16u << 20);
   EXPECT_EQ(load({"--batch-interval", "1s"}).config.kernel.batch_interval_ms, 1000u);
   EXPECT_EQ(load({"--speed", "2.5"}).config.replay.speed, 2.5);

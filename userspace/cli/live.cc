@@ -57,7 +57,7 @@ struct ProcessNews {
 
 KernelSideOptions kernel_options(const Config& config) {
   KernelSideOptions options;
-  options.door = door_name(config.kernel.door);
+  options.door = std::string(door_name(config.kernel.door));
   options.ring_bytes = static_cast<uint32_t>(config.kernel.ring_bytes);
   options.max_connections = static_cast<uint32_t>(config.limits.connections);
   return options;
@@ -87,7 +87,8 @@ Live::Live(const Config& config, std::unique_ptr<KernelSide> kernel, Selection s
       policies_failed_++;
     }
   });
-  pipeline_ = std::make_unique<Pipeline>(*host_, *this, pipeline_options(config));
+  PolicyTarget& policies = *this;
+  pipeline_ = std::make_unique<Pipeline>(*host_, policies, pipeline_options(config));
 }
 
 Live::~Live() { stop(); }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "userspace/base/log.h"
@@ -14,7 +15,10 @@
 namespace sonde {
 
 // Which way into the kernel to take. kAuto: the best that loads and proves itself.
-enum class Door : uint8_t { kAuto, kSocktpBtf, kSocktpRaw };
+enum class DoorChoice : uint8_t { kAuto, kSocktpBtf, kSocktpRaw };
+
+// As the option spells it.
+std::string_view door_name(DoorChoice door);
 
 struct LogConfig {
   log::Level level = log::Level::kInfo;
@@ -25,7 +29,7 @@ struct WebConfig {
 };
 
 struct KernelConfig {
-  Door door = Door::kAuto;
+  DoorChoice door = DoorChoice::kAuto;
   std::string btf;  // file with the kernel's type information; empty: the kernel's own
   uint64_t ring_bytes = 8ull << 20;  // a power of two
   uint64_t batch_interval_ms = 10;   // at most one wake-up of the reader in this time

@@ -135,6 +135,8 @@ constexpr Option kOptions[] = {
 
 }  // namespace
 
+std::string_view door_name(DoorChoice door) { return kDoors[static_cast<size_t>(door)]; }
+
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
       "General", "Serving",         "Kernel side", "Pipeline",

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "userspace/inventory/service_name.h"
+
 namespace sonde {
 
 Inventory::Inventory(ProcRoot proc, size_t max_processes)
@@ -75,7 +77,9 @@ void Inventory::on_process(const ProcessChanged& change) {
       take_over(change);
       break;
     case ProcessChange::kExec:
-      discover(change.pid);
+      if (discover(change.pid) == nullptr) {
+        take_name(change);
+      }
       break;
     case ProcessChange::kExit:
       add(InventoryCount::ended);
@@ -89,6 +93,24 @@ void Inventory::on_process(const ProcessChanged& change) {
       }
       break;
   }
+}
+
+// It ended (or hid) before it could be read: the kernel's short name for the new program is better
+// than the name of what it was before.
+void Inventory::take_name(const ProcessChanged& exec) {
+  if (exec.name.empty()) {
+    return;
+  }
+  const std::shared_ptr<const Process> before = table_.find(exec.pid);
+  Process process;
+  process.pid = exec.pid;
+  if (before != nullptr) {
+    process.parent = before->parent;
+    process.cgroup = before->cgroup;
+  }
+  process.user = exec.uid;
+  process.service_name = service_name({}, {}, exec.name);
+  put(std::make_shared<const Process>(std::move(process)));
 }
 
 void Inventory::take_over(const ProcessChanged& fork) {

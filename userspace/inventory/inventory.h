@@ -69,7 +69,7 @@ class Inventory {
   Result<> scan();
 
   // The kernel side's news. A fork takes over what is known of the parent; an exec is read anew
-  // (what was known stays if it cannot be); an end is noted, and acted on by tick() after the
+  // (if it cannot be, the kernel's short name for it must do); an end is noted, and acted on by tick() after the
   // grace.
   void on_process(const ProcessChanged& change);
 
@@ -96,6 +96,7 @@ class Inventory {
   }
   void put(std::shared_ptr<const Process> process);
   void take_over(const ProcessChanged& fork);
+  void take_name(const ProcessChanged& exec);
   void drop(const Ended& ended);
 
   const ProcRoot proc_;

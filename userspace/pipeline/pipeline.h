@@ -39,7 +39,7 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // A record of a connection (process records are not for us). Valid during the call.
+  // A record, valid during the call.
   void record(std::span<const uint8_t> bytes);
   // After a batch: wakes the shards' threads.
   void flush();

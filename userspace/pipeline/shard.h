@@ -19,7 +19,7 @@ namespace sonde {
 // X(name, help); records_seen = records_taken + records_excluded + records_malformed.
 #define SONDE_SHARD_COUNTERS(X)                                                   \
   X(records_seen, "records handed to the pipeline")                               \
-  X(records_taken, "records of watched connections")                              \
+  X(records_taken, "records of watched connections, and of processes")                              \
   X(records_excluded, "records of connections that the selection leaves out")     \
   X(records_malformed, "records that could not be decoded")
 
@@ -47,7 +47,7 @@ class Shard : private FlowSink {
   void on(const DataMoved& event);
   void on(const TurnProgress& event);
   void on(const ConnectionClosed& event);
-  void on(const ProcessChanged&) {}
+  void on(const ProcessChanged&) { counters_.records_taken++; }  // the inventory had it already
 
  private:
   void request(const Request& request, const ConnectionFacts& connection) override;

@@ -13,8 +13,7 @@ namespace {
 constexpr size_t kMaxNews = 65536;
 // Services ever named; beyond it nothing is remembered and each is made anew.
 constexpr size_t kMaxServices = 16384;
-// How many generations up a service's first process is looked for.
-constexpr int kMaxGenerations = 16;
+const std::string kUnknown = "unknown";
 constexpr std::chrono::seconds kTick{1};
 
 ProcessFacts facts_of(const Process& process) {
@@ -67,8 +66,9 @@ void WatchedHost::on(const ProcessChanged& change) {
       changes_dropped_++;
       return;
     }
-    news_.push_back(change);
-    news_.back().name = {};  // it points into the record
+    News& news = news_.emplace_back(change);
+    news.change.name = {};  // it points into the record
+    change.name.copy(news.name.data(), news.name.size() - 1);
     behind_.store(true, std::memory_order_release);
   }
   news_arrived_.notify_one();
@@ -76,7 +76,7 @@ void WatchedHost::on(const ProcessChanged& change) {
 
 void WatchedHost::catch_up() {
   for (;;) {
-    std::deque<ProcessChanged> news;
+    std::deque<News> news;
     {
       const std::lock_guard lock(news_mutex_);
       news.swap(news_);
@@ -85,7 +85,9 @@ void WatchedHost::catch_up() {
     if (news.empty()) {
       return;
     }
-    for (const ProcessChanged& change : news) {
+    for (News& one : news) {
+      ProcessChanged& change = one.change;
+      change.name = one.name.data();
       inventory_.on_process(change);
       if (change.change != ProcessChange::kFork) {
         version_.fetch_add(1, std::memory_order_release);
@@ -126,34 +128,22 @@ std::shared_ptr<const Process> WatchedHost::process_of(Pid pid) {
 }
 
 ServiceRef WatchedHost::service_of(Pid pid) {
-  std::string name = "unknown";
-  Pid first = pid;
-  if (auto process = process_of(pid)) {
-    name = process->service_name;
-    // Workers of one server are one instance: that of the process they descend from.
-    for (int i = 0; i < kMaxGenerations; i++) {
-      const auto parent = inventory_.find(process->parent);
-      if (!parent || parent->service_name != name) {
-        break;
-      }
-      process = parent;
-    }
-    first = process->pid;
-  }
-  std::string instance = fmt::format("{}:{}", host_name_, static_cast<uint32_t>(first));
-  std::string key = instance + '/' + name;
+  const auto process = process_of(pid);
+  const std::string& name = process ? process->service_name : kUnknown;
   const std::lock_guard lock(services_mutex_);
-  if (const auto found = services_.find(key); found != services_.end()) {
+  if (const auto found = services_.find(name); found != services_.end()) {
     return found->second;
   }
+  // All processes of one name are one instance: a label for each of a million short-lived ones would be the end of
+  // whoever stores them.
   auto service = std::make_shared<const Service>(Service{.name = name,
                                                          .name_space = {},
-                                                         .instance = std::move(instance),
+                                                         .instance = fmt::format("{}:{}", host_name_, name),
                                                          .job = name,
                                                          .language = {},
                                                          .extra = {}});
   if (services_.size() < kMaxServices) {
-    services_.emplace(std::move(key), service);
+    services_.emplace(name, service);
   }
   return service;
 }

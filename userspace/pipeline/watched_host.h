@@ -5,6 +5,7 @@
 // under the name a process had before its exec.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -52,6 +53,12 @@ class WatchedHost : public ServiceDirectory {
   std::shared_ptr<const Process> process_of(Pid pid);
 
  private:
+  // A change and its own copy of the name.
+  struct News {
+    ProcessChanged change;
+    std::array<char, 16> name{};
+  };
+
   void run();
   // Takes all news there are, in order. REQUIRES: inventory_mutex_ held.
   void catch_up();
@@ -65,12 +72,12 @@ class WatchedHost : public ServiceDirectory {
 
   std::mutex news_mutex_;  // guards news_; held for moments only
   std::condition_variable news_arrived_;
-  std::deque<ProcessChanged> news_;
+  std::deque<News> news_;
   bool stop_ = false;
   std::atomic<bool> behind_{false};  // news_ is not empty
 
   std::mutex services_mutex_;  // guards services_
-  std::map<std::string, ServiceRef, std::less<>> services_;  // by instance and name
+  std::map<std::string, ServiceRef, std::less<>> services_;  // by name
 
   std::atomic<uint64_t> version_{0};
   std::atomic<uint64_t> changes_seen_{0};
