@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#define SONDE_NEEDS_ROOT()                                       \
-  do {                                                           \
-    if (geteuid() != 0) {                                        \
+#define SONDE_NEEDS_ROOT()                                          \
+  do {                                                              \
+    if (geteuid() != 0) {                                           \
       GTEST_SKIP() << "privilege: loading BPF programs needs root"; \
-    }                                                            \
+    }                                                               \
   } while (false)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each door proves itself on this kernel.
-#include "userspace/sources/self_test.h"
-
 #include <gtest/gtest.h>
 
 #include "tests/bpf/privilege.h"
 #include "userspace/sources/door.h"
+#include "userspace/sources/self_test.h"
 
 namespace sonde {
 namespace {
