@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The filter between ring and tape: positions, turns, holes and evictions of many connections.
-#include "userspace/pipeline/tape_redaction.h"
+#include "userspace/cli/tape_redaction.h"
 
 #include <gtest/gtest.h>
 

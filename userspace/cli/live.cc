@@ -12,7 +12,7 @@
 
 #include "bpf/shared/records.h"
 #include "userspace/base/log.h"
-#include "userspace/cli/version.h"
+#include "userspace/base/version.h"
 #include "userspace/pipeline/books.h"
 #include "userspace/sources/decode.h"
 

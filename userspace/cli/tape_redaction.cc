@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "userspace/pipeline/tape_redaction.h"
+#include "userspace/cli/tape_redaction.h"
 
 #include "userspace/sources/decode.h"
 
