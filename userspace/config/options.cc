@@ -79,18 +79,17 @@ using enum OptionGroup;
 // Environment names follow from the flags. None may be SONDE_PORT, SONDE_SERVICE_*: Kubernetes sets
 // those by itself in every container beside a Service called sonde.
 constexpr Option kOptions[] = {
-    {"", "config", kGeneral, "FILE",
-     "Configuration file; without it /etc/sonde/sonde.yaml is read if it is there",
+    {"", "config", kGeneral, "FILE", "Configuration; else /etc/sonde/sonde.yaml if it is there",
      text<SONDE_AT(file)>()},
     {"log.level", "log-level", kGeneral, "LEVEL", "Least important kind of message to log",
      choice<SONDE_AT(log.level)>(kLevels)},
 
     {"web.listen", "listen", kWeb, "IP:PORT",
-     "Where /metrics, /healthz and /readyz are served; port 0: any free one",
+     "Where metrics and health are served; port 0: any free",
      text<SONDE_AT(web.listen)>(check_listen)},
 
     {"kernel.door", "door", kKernel, "DOOR",
-     "Way into the kernel; auto takes the best that proves itself at start",
+     "Way into the kernel; auto: the best that proves itself",
      choice<SONDE_AT(kernel.door)>(kDoors)},
     {"kernel.btf", "btf", kKernel, "FILE",
      "Kernel type information, for kernels that do not bring their own",
@@ -99,7 +98,7 @@ constexpr Option kOptions[] = {
      "Buffer between the kernel side and Sonde, a power of two",
      integer<SONDE_AT(kernel.ring_bytes)>(64ull << 10, 1ull << 30, Unit::kBytes, true)},
     {"kernel.batch_interval", "batch-interval", kKernel, "TIME",
-     "Wake the reader at most once in this time; longer costs less and tells later",
+     "Least time between wake-ups; longer costs less, tells later",
      integer<SONDE_AT(kernel.batch_interval_ms)>(1, 1'000, Unit::kMilliseconds)},
 
     {"pipeline.shards", "shards", kPipeline, "N", "Worker threads; 0 chooses by the number of CPUs",
@@ -108,7 +107,7 @@ constexpr Option kOptions[] = {
     {"limits.connections", "max-connections", kLimits, "N", "Connections followed at the same time",
      integer<SONDE_AT(limits.connections)>(64, 4'194'304)},
     {"limits.series", "max-series", kLimits, "N",
-     "Time series in all; what is beyond goes into an overflow series",
+     "Time series in all; the rest goes into an overflow series",
      integer<SONDE_AT(limits.series)>(100, 10'000'000)},
     {"limits.series_per_service", "max-series-per-service", kLimits, "N",
      "Time series of one service", integer<SONDE_AT(limits.series_per_service)>(10, 10'000'000)},
@@ -123,8 +122,7 @@ constexpr Option kOptions[] = {
 
     {"record.tape", "tape", kRecord, "FILE", "Tape to write", text<SONDE_AT(record.tape)>()},
     {"record.raw", "raw", kRecord, "",
-     "Keep headers, query values and bodies on the tape: it will hold secrets",
-     flag<SONDE_AT(record.raw)>()},
+     "Keep headers, queries and bodies: the tape will hold secrets", flag<SONDE_AT(record.raw)>()},
 
     {"replay.tapes", "tapes", kReplay, "FILE", "Tapes to read, one after the other",
      texts<SONDE_AT(replay.tapes)>()},

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include "userspace/cli/command.h"
+#include "userspace/cli/privileges.h"
+
+namespace sonde::cli {
+namespace {
+
+constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kKernel,
+                                   OptionGroup::kLimits, OptionGroup::kSelection,
+                                   OptionGroup::kRecord};
+
+int run(const Config& config, const Arguments& /*arguments*/) {
+  if (config.record.tape.empty()) {
+    fmt::print(stderr, "sonde record: which file? sonde record shop.tape\n");
+    return kWrongUse;
+  }
+  if (const std::string missing = missing_privileges("record"); !missing.empty()) {
+    fmt::print(stderr, "{}", missing);
+    return kMissingPrivilege;
+  }
+  fmt::print(stderr, "sonde record: not built yet\n");
+  return kFailure;
+}
+
+}  // namespace
+
+const Command record_command = {
+    .name = "record",
+    .summary = "write what the kernel side sees to a tape",
+    .usage = "[flags] FILE",
+    .text =
+        R"(Writes the kernel side's records to a file, until SIGINT or SIGTERM. `sonde replay` takes them
+through the same pipeline again, on any machine and without privileges: a tape is a bug report,
+a test and a demonstration.
+
+Tapes are readable by their owner only and are redacted as they are written: credentials,
+cookies, query values and bodies never reach the file. With --raw they do; such a tape holds
+your users' secrets.
+
+Privileges: as `sonde run`.
+
+Examples:
+  sudo sonde record shop.tape
+  sudo sonde record --include exe=nginx shop.tape
+)",
+    .groups = kGroups,
+    .operands = "record.tape",
+    .run = run,
+};
+
+}  // namespace sonde::cli
