@@ -350,6 +350,23 @@ TEST_F(FlowsTest, AnAnswerThatOvertakesItsRequestWaitsForIt) {
   EXPECT_EQ(counters().answers_unpaired, 0u);
 }
 
+TEST_F(FlowsTest, AnAnswerThatOvertakesItsRequestWaitsAlsoAfterAHarmlessLoss) {
+  start({});
+  kernel = std::make_unique<Kernel>(*flows, recorder, Role::kClient);
+  kernel->open();
+  kernel->ask(kGet);
+  kernel->answer(ok(3000) + std::string(1000, 'x'));
+  kernel->lose_next = true;
+  kernel->answer(std::string(1000, 'x'));
+  kernel->answer(std::string(1000, 'x'));
+  kernel->delay_next = true;
+  kernel->ask(kGet);
+  kernel->answer(ok(0));
+  kernel->flush();
+  EXPECT_EQ(recorder.finished.size(), 2u);
+  EXPECT_EQ(counters().answers_unpaired, 0u);
+}
+
 TEST_F(FlowsTest, AnAnswerHeldForARequestThatNeverComesIsUnpaired) {
   open_and_settle();
   kernel->delay_next = true;

@@ -32,6 +32,10 @@ void Connection::finish(Outcome outcome, uint64_t time_ns, uint64_t body_bytes, 
     return;
   }
   failures_ = 0;
+  const Stream& request = stream(Side::kRequest);
+  if (exchanges_.empty() && request.end() >= request.told_end) {
+    lost_since_hole_ = false;  // whatever was lost, it was nothing that mattered
+  }
   if (advisor_version_ != context_.advisor.version() ||
       !Advisor::suffices(policy_, facts_.role, needs_)) {
     advise(time_ns);

@@ -2,6 +2,7 @@
 #include "userspace/flows/exchanges.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <functional>
 
@@ -21,29 +22,33 @@ bool lies_in(std::string_view view, std::span<const uint8_t> bytes) {
 }  // namespace
 
 void KeptValues::keep(const Head& head, size_t count, std::span<const uint8_t> bytes) {
-  const std::string_view whole_path = head.path.substr(0, kMaxKeptPath);
-  size_t need = lies_in(whole_path, bytes) ? whole_path.size() : 0;
+  static_assert(kMaxAttributes < 32);
+  uint32_t borrowed = 0;  // which of the values must be copied
+  path = head.path.substr(0, kMaxKeptPath);
+  const bool borrowed_path = lies_in(path, bytes);
+  size_ = borrowed_path ? path.size() : 0;
   for (size_t i = 0; i < count; ++i) {
-    need += lies_in(head.values[i], bytes) ? head.values[i].size() : 0;
+    values[i] = head.values[i];
+    if (lies_in(values[i], bytes)) {
+      borrowed |= 1u << i;
+      size_ += values[i].size();
+    }
   }
-  size_ = need;
-  if (need > text_.size()) {
-    text_.resize(need);
+  if (size_ > text_.size()) {
+    text_.resize(size_);
   }
   char* at = text_.data();
-  const auto kept = [&](std::string_view view) {
-    if (!lies_in(view, bytes)) {
-      return view;
-    }
+  const auto copy = [&](std::string_view& view) {
     std::memcpy(at, view.data(), view.size());
-    const std::string_view copy(at, view.size());
+    view = std::string_view(at, view.size());
     at += view.size();
-    return copy;
   };
-  for (size_t i = 0; i < count; ++i) {
-    values[i] = kept(head.values[i]);
+  if (borrowed_path) {
+    copy(path);
   }
-  path = kept(whole_path);
+  for (; borrowed != 0; borrowed &= borrowed - 1) {
+    copy(values[static_cast<size_t>(std::countr_zero(borrowed))]);
+  }
 }
 
 void KeptValues::release() {
