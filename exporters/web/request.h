@@ -23,7 +23,7 @@ enum class Parsed : uint8_t {
   kUnsupportedVersion,  // 505
 };
 
-// Views borrow from the bytes that were parsed.
+// Views borrow from the bytes that were parsed (a path that the target leaves out is a constant).
 struct RequestHead {
   std::string_view method;
   std::string_view path;  // of the target, without query; absolute-form has its authority removed

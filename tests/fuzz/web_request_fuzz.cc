@@ -20,8 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
            (view.data() >= bytes.data() && view.data() + view.size() <= bytes.data() + head.size);
   };
   bool sane = head.size <= size && head.size <= web::kMaxHeadBytes && inside(head.method) &&
-              inside(head.path) && inside(head.query) && head.path.starts_with('/') &&
-              head.headers.size() <= web::kMaxHeaders;
+              (inside(head.path) || head.path == "/") && inside(head.query) &&
+              head.path.starts_with('/') && head.headers.size() <= web::kMaxHeaders;
   HttpRequest request{.path = head.path, .query = head.query, .headers = head.headers};
   for (const HttpHeader& header : head.headers) {
     sane &= inside(header.name) && inside(header.value) && !header.name.empty();
