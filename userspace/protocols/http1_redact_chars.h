@@ -27,6 +27,16 @@ constexpr auto kIsToken = [] {
   return out;
 }();
 
+// What a path is made of, but for what ends it or begins its parameters.
+constexpr auto kIsPlainPath = [] {
+  std::array<bool, 256> out{};
+  for (int c = 0x21; c < 0x7f; c++) {
+    out[static_cast<size_t>(c)] =
+        std::string_view("?#;=").find(static_cast<char>(c)) == std::string_view::npos;
+  }
+  return out;
+}();
+
 constexpr int hex_value(uint8_t c) {
   return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }

@@ -139,14 +139,19 @@ bool Stream::name(uint8_t& c) {
     at_ = At::kValueStart;
     return true;
   }
-  if (!kIsToken[c]) {
-    return false;
+  return name_run({&c, 1}) == 1;
+}
+
+size_t Stream::name_run(std::span<uint8_t> bytes) {
+  size_t n = 0;
+  while (n < bytes.size() && kIsToken[bytes[n]]) {
+    if (unknown_name_ || !kNames.advance(match_, bytes[n])) {
+      unknown_name_ = true;
+      bytes[n] = kRedacted;
+    }
+    n++;
   }
-  if (unknown_name_ || !kNames.advance(match_, c)) {
-    unknown_name_ = true;
-    c = kRedacted;
-  }
-  return true;
+  return n;
 }
 
 bool Stream::value(uint8_t& c) {

@@ -39,6 +39,21 @@ size_t other_method(std::span<const uint8_t> bytes) {
   return is_request ? space + 1 : 0;
 }
 
+// How many of the first bytes are so.
+template <typename Is>
+size_t run_of(std::span<const uint8_t> bytes, Is is) {
+  size_t n = 0;
+  while (n < bytes.size() && is(bytes[n])) {
+    n++;
+  }
+  return n;
+}
+
+size_t overwrite(std::span<uint8_t> bytes, size_t n) {
+  std::memset(bytes.data(), kRedacted, n);
+  return n;
+}
+
 }  // namespace
 
 void Stream::turn() {
@@ -63,7 +78,7 @@ void Stream::skip(uint64_t n) {
   }
   left_ -= n;
   if (left_ == 0) {
-    in_chunk_ ? void(at_ = At::kChunkEnd) : begin_message();
+    end_body();
   }
 }
 
@@ -71,8 +86,8 @@ void Stream::redact(std::span<uint8_t> bytes) {
   constexpr size_t kNotHere = SIZE_MAX;
   size_t message = kNotHere;  // where in bytes the message begins that is at its first word
   for (size_t i = 0; i < bytes.size();) {
-    if (const size_t run = overwrite_run(bytes.subspan(i)); run != 0) {
-      i += run;
+    if (const size_t done = run(bytes.subspan(i)); done != 0) {
+      i += done;
       continue;
     }
     if (at_ == At::kStart && match_.length == 0) {
@@ -93,21 +108,41 @@ void Stream::redact(std::span<uint8_t> bytes) {
   }
 }
 
-size_t Stream::overwrite_run(std::span<uint8_t> bytes) {
-  size_t run = 0;
-  if (at_ == At::kUnknown || at_ == At::kUntilEnd || exchange_.tunnel()) {
-    run = bytes.size();
-  } else if (at_ == At::kBody) {
-    run = static_cast<size_t>(std::min<uint64_t>(bytes.size(), left_));
-    left_ -= run;
-    if (left_ == 0) {
-      in_chunk_ ? void(at_ = At::kChunkEnd) : begin_message();
-    }
-  } else if (at_ == At::kValue && name_ < 0) {
-    run = static_cast<size_t>(std::ranges::find_if(bytes, is_line_end) - bytes.begin());
+size_t Stream::run(std::span<uint8_t> bytes) {
+  if (exchange_.tunnel()) {
+    return overwrite(bytes, bytes.size());
   }
-  std::memset(bytes.data(), kRedacted, run);
-  return run;
+  switch (at_) {
+    case At::kUnknown:
+    case At::kUntilEnd:
+      return overwrite(bytes, bytes.size());
+    case At::kBody:
+      return body_run(bytes);
+    case At::kReason:
+      return overwrite(bytes, run_of(bytes, [](uint8_t c) { return !is_line_end(c); }));
+    case At::kPath:
+      return run_of(bytes, [](uint8_t c) { return kIsPlainPath[c]; });
+    case At::kName:
+      return name_run(bytes);
+    case At::kValue:
+      if (name_ < 0) {
+        return overwrite(bytes, run_of(bytes, [](uint8_t c) { return !is_line_end(c); }));
+      }
+      return name_ == kContentLength || name_ == kTransferEncoding
+                 ? 0
+                 : run_of(bytes, [](uint8_t c) { return c >= 0x20 && c < 0x7f; });
+    default:
+      return 0;
+  }
+}
+
+size_t Stream::body_run(std::span<uint8_t> bytes) {
+  const size_t run = static_cast<size_t>(std::min<uint64_t>(bytes.size(), left_));
+  left_ -= run;
+  if (left_ == 0) {
+    end_body();
+  }
+  return overwrite(bytes, run);
 }
 
 bool Stream::byte(uint8_t& c) {
@@ -279,6 +314,14 @@ void Stream::begin_body(uint64_t length, bool chunk) {
   at_ = At::kBody;
   in_chunk_ = chunk;
   left_ = length;
+}
+
+void Stream::end_body() {
+  if (in_chunk_) {
+    at_ = At::kChunkEnd;
+  } else {
+    begin_message();
+  }
 }
 
 void Stream::begin_chunk() {
