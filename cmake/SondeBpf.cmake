@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# sonde_bpf_object(name): compiles bpf/hooks/<name>.bpf.c and makes <name>.skel.h of it. Found by glob: a new
-# hook touches no build file.
+# sonde_bpf_object(source): compiles <name>.bpf.c, makes skel/<name>.skel.h of it; the target is bpf_<name>.
 set(SONDE_CACHE_DIR "$ENV{SONDE_CACHE}")
 if(NOT SONDE_CACHE_DIR)
   set(SONDE_CACHE_DIR "$ENV{HOME}/.cache/sonde")
@@ -19,7 +18,9 @@ else()
   set(SONDE_BPF_ARCH x86)
 endif()
 
-function(sonde_bpf_object name)
+function(sonde_bpf_object source)
+  get_filename_component(file ${source} NAME)
+  string(REPLACE ".bpf.c" "" name ${file})
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
   set(skeleton ${CMAKE_BINARY_DIR}/generated/skel/${name}.skel.h)
   add_custom_command(
@@ -27,8 +28,8 @@ function(sonde_bpf_object name)
     COMMAND ${SONDE_BPF_CLANG} -g -O2 -std=gnu17 -target bpf -mcpu=v3 -D__TARGET_ARCH_${SONDE_BPF_ARCH}
             -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -I${CMAKE_SOURCE_DIR} -isystem ${LIBBPF_INCLUDE}
             -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
-            -MD -MF ${object}.d -c ${CMAKE_CURRENT_SOURCE_DIR}/hooks/${name}.bpf.c -o ${object}
-    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/hooks/${name}.bpf.c
+            -MD -MF ${object}.d -c ${source} -o ${object}
+    DEPENDS ${source}
     DEPFILE ${object}.d
     COMMENT "BPF ${name}")
   add_custom_command(

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exact overhead gate: from windows to rows, from rows to a verdict."""
+
+from dataclasses import dataclass
+from statistics import median
+
+from facts import Window
+
+# A change below this is not worth a quarrel, whatever the spread says.
+LEAST_TOLERANCE = 0.02
+SPREADS_TOLERATED = 3
+# A window with more idle time was not saturated: its rate says nothing about cost.
+MOST_IDLE = 0.03
+
+SERVER_COUNT = r"^http_server_request_duration_seconds_count"
+CLIENT_COUNT = r"^http_client_request_duration_seconds_count"
+LOST = r"^sonde_lost_total"
+
+
+@dataclass
+class Row:
+    """One agent under one load. Figures per request are instructions."""
+
+    load: str
+    agent: str
+    rate: float
+    instructions: float
+    kept: float  # throughput, as a share of what is reached with no agent
+    spread: float  # of kept, over the rounds
+
+    def as_record(self) -> dict:
+        return {
+            "requests_per_s": round(self.rate),
+            "instructions_per_request": round(self.instructions),
+            "kept": round(self.kept, 4),
+            "spread": round(self.spread, 4),
+        }
+
+
+def spread_of(values: list[float]) -> float:
+    """(max - min) / median. Of five or more, less the best and the worst: now and then the scheduler
+    alternates nginx and wrk in another rhythm for a whole window, which moves it by 5 %."""
+    inner = sorted(values)[1:-1] if len(values) >= 5 else values
+    return (max(inner) - min(inner)) / median(values)
+
+
+def rows_of(load: str, windows: list[Window]) -> list[Row]:
+    compared = [window for window in windows if not window.counts_programs]
+    agents = list(dict.fromkeys(window.agent for window in compared))
+    bare = {window.round: window for window in compared if window.agent == "none"}
+    rows = []
+    for agent in agents:
+        own = [window for window in compared if window.agent == agent]
+        kept = [window.rate / bare[window.round].rate for window in own]
+        if agent == "none":  # its own spread: how well the machine repeats itself
+            kept = [window.rate / median(other.rate for other in own) for window in own]
+        rate = median(window.rate for window in own)
+        rows.append(Row(load, agent, rate, 1e9 / rate, median(kept), spread_of(kept)))
+    return rows
+
+
+def tolerance(recorded: dict) -> float:
+    return max(LEAST_TOLERANCE, SPREADS_TOLERATED * recorded["spread"])
+
+
+@dataclass
+class Check:
+    what: str
+    passed: bool
+    detail: str
+
+
+def check_row(row: Row, recorded: dict | None) -> Check:
+    what = f"{row.load}, {row.agent}: throughput kept"
+    if recorded is None:
+        return Check(what, False, f"{row.kept:.1%}, and nothing is recorded: scripts/bench --exact --record")
+    least = recorded["kept"] * (1 - tolerance(recorded))
+    detail = f"{row.kept:.1%}, recorded {recorded['kept']:.1%}, at least {least:.1%}"
+    if row.kept > recorded["kept"] * (1 + tolerance(recorded)):
+        detail += "; better than recorded: let --record say so"
+    return Check(what, row.kept >= least, detail)
+
+
+def check_saturated(load: str, windows: list[Window]) -> Check:
+    idle = max(window.idle_share for window in windows)
+    failed = sum(window.failed_requests for window in windows)
+    return Check(
+        f"{load}: saturated, no failed request",
+        idle <= MOST_IDLE and failed == 0,
+        f"at most {idle:.1%} idle, {failed} requests failed",
+    )
+
+
+def check_counts(load: str, windows: list[Window], connections: int) -> list[Check]:
+    """What Sonde counted is what wrk did. wrk stops with up to one request in flight per connection, which
+    nginx answers and wrk does not count: so much more is right, less never is."""
+    checks = []
+    for agent, wanted in (("sonde", True), ("bystander", False)):
+        own = [window for window in windows if window.agent == agent]
+        if not own:
+            continue
+        sent = sum(window.requests for window in own)
+        wrong = []
+        for window in own:
+            least, most = (window.requests, window.requests + connections) if wanted else (0, 0)
+            for side, pattern in (("server", SERVER_COUNT), ("client", CLIENT_COUNT)):
+                counted = window.metric_change(pattern)
+                if not least <= counted <= most:
+                    wrong.append(f"round {window.round}, {side} side: counted {counted:.0f}, sent {window.requests}")
+            if lost := window.metric_change(LOST):
+                wrong.append(f"round {window.round}: lost {lost:.0f}")
+        what = "counted = sent, nothing lost" if wanted else "counts nothing"
+        checks.append(Check(f"{load}, {agent}: {what}", not wrong, "; ".join(wrong) or f"{sent} sent"))
+    return checks
+
+
+def breakdown(windows: list[Window], agent: str) -> dict[str, float]:
+    """Where the instructions of a request go, by thread; 'rest' is wrk and whatever no thread is charged with."""
+    own = [window for window in windows if window.agent == agent and not window.counts_programs]
+    threads = dict.fromkeys(name for window in own for name in window.cpu_per_request())
+    parts = {name: median(window.cpu_per_request().get(name, 0) for window in own) for name in threads}
+    parts["rest"] = median(window.instructions for window in own) - sum(parts.values())
+    return parts
