@@ -64,8 +64,8 @@ void ControlPage::set_self(uint32_t pid) { __atomic_store_n(&page_->self, pid, _
 void ControlPage::set_ring_wake_bytes(uint32_t bytes) {
   __atomic_store_n(&page_->ring_wake_bytes, bytes, __ATOMIC_SEQ_CST);
 }
-void ControlPage::set_only_port(uint16_t port) {
-  __atomic_store_n(&page_->only_port, static_cast<uint32_t>(port), __ATOMIC_SEQ_CST);
+void ControlPage::set_only_port(uint32_t port) {
+  __atomic_store_n(&page_->only_port, port, __ATOMIC_SEQ_CST);
 }
 void ControlPage::move_policy_epoch() { __atomic_fetch_add(&page_->policy_epoch, 1, __ATOMIC_SEQ_CST); }
 

@@ -38,7 +38,8 @@ class ControlPage {
   void set_reader_state(sonde_reader_state state);
   void set_self(uint32_t pid);
   void set_ring_wake_bytes(uint32_t bytes);
-  void set_only_port(uint16_t port);
+  // Connections without this port wait. SONDE_NO_PORT: all; 0: none.
+  void set_only_port(uint32_t port);
   // Connections look up their decision when this has moved.
   void move_policy_epoch();
 

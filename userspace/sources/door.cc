@@ -3,6 +3,7 @@
 
 #include "skel/sockets_btf.skel.h"
 #include "skel/sockets_raw.skel.h"
+#include "userspace/kernel/maps.h"
 
 namespace sonde {
 namespace {
@@ -41,6 +42,12 @@ Result<std::unique_ptr<Door>> Door::open(const DoorKind& kind, MapPool& pool, ui
     if (auto done = bpf.load(pool); !done) {
       return done;
     }
+    // Before the first program runs: on a busy host others would be told into the self-test.
+    auto control = ControlPage::map(pool);
+    if (!control) {
+      return std::unexpected(control.error());
+    }
+    control->set_only_port(SONDE_NO_PORT);
     return bpf.attach();
   };
   if (auto done = prepare(); !done) {

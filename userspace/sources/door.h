@@ -27,7 +27,8 @@ std::span<const DoorKind> door_kinds();
 
 class Door {
  public:
-  // Loads and attaches. max_connections bounds the doors that keep connections in a hash.
+  // Loads and attaches; nothing is watched until the switchboard's only_port says so. max_connections bounds the doors
+  // that keep connections in a hash.
   static Result<std::unique_ptr<Door>> open(const DoorKind& kind, MapPool& pool, uint32_t ring_bytes,
                                             uint32_t max_connections);
 
