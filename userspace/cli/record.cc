@@ -3,6 +3,7 @@
 
 #include "userspace/cli/command.h"
 #include "userspace/cli/privileges.h"
+#include "userspace/cli/watch.h"
 
 namespace sonde::cli {
 namespace {
@@ -20,8 +21,7 @@ int run(const Config& config, const Arguments& /*arguments*/) {
     fmt::print(stderr, "{}", missing);
     return kMissingPrivilege;
   }
-  fmt::print(stderr, "sonde record: not built yet\n");
-  return kFailure;
+  return record_host(config);
 }
 
 }  // namespace

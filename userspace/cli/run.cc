@@ -3,6 +3,7 @@
 
 #include "userspace/cli/command.h"
 #include "userspace/cli/privileges.h"
+#include "userspace/cli/watch.h"
 
 namespace sonde::cli {
 namespace {
@@ -11,13 +12,12 @@ constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kWeb,
                                    OptionGroup::kKernel,  OptionGroup::kPipeline,
                                    OptionGroup::kLimits,  OptionGroup::kSelection};
 
-int run(const Config& /*config*/, const Arguments& /*arguments*/) {
+int run(const Config& config, const Arguments& /*arguments*/) {
   if (const std::string missing = missing_privileges("run"); !missing.empty()) {
     fmt::print(stderr, "{}", missing);
     return kMissingPrivilege;
   }
-  fmt::print(stderr, "sonde run: not built yet\n");
-  return kFailure;
+  return watch_host(config);
 }
 
 }  // namespace
