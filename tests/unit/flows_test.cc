@@ -367,6 +367,36 @@ TEST_F(FlowsTest, AnAnswerThatOvertakesItsRequestWaitsAlsoAfterAHarmlessLoss) {
   EXPECT_EQ(counters().answers_unpaired, 0u);
 }
 
+TEST_F(FlowsTest, AnAnswerThatTheKernelSideSawFirstWaitsForItsRequest) {
+  start({});
+  kernel = std::make_unique<Kernel>(*flows, recorder, Role::kClient);
+  kernel->obey = false;
+  kernel->open();
+  exchange(*kernel);
+  kernel->answer(ok(2) + "xx");
+  kernel->ask("GET /b HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(recorder.finished.size(), 2u);
+  EXPECT_EQ(recorder.finished[1].path, "/b");
+  EXPECT_EQ(last().response_body_bytes, 2u);
+  EXPECT_GE(last().end_ns, last().start_ns);
+  kernel->ask("GET /c HTTP/1.1\r\n\r\n");
+  kernel->answer(ok(3) + "xxx");
+  ASSERT_EQ(recorder.finished.size(), 3u);
+  EXPECT_EQ(recorder.finished[2].path, "/c");
+  EXPECT_EQ(last().response_body_bytes, 3u);
+}
+
+TEST_F(FlowsTest, AnAnswerNobodyAskedForIsNotTakenForTheNextRequests) {
+  open_and_settle();
+  kernel->answer(ok(2) + "xx");
+  kernel->now += 5'000'000'000;
+  kernel->ask("GET /b HTTP/1.1\r\n\r\n");
+  kernel->answer(ok(3) + "xxx");
+  EXPECT_EQ(counters().answers_unpaired, 1u);
+  ASSERT_EQ(recorder.finished.size(), 2u);
+  EXPECT_EQ(last().response_body_bytes, 3u);
+}
+
 TEST_F(FlowsTest, AnAnswerHeldForARequestThatNeverComesIsUnpaired) {
   open_and_settle();
   kernel->delay_next = true;

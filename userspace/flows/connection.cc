@@ -170,13 +170,29 @@ void Connection::end_with_turn(Side side) {
   message_over(side, std::max(s.told_ns, s.first_ns), s.next - std::min(s.head_end, s.next), false);
 }
 
-// Two threads may be seen in the wrong order: the answer's before the request's. The positions
-// tell.
+// Two threads may be seen in the wrong order: the answer's before the request's. If the kernel side
+// had seen the request by then, the positions tell; if not, all there is to see is an answer to
+// nothing.
 bool Connection::answers_unseen_request(const DataMoved& event) const {
   const Stream& request = stream(Side::kRequest);
   const bool in_order = request.expect == Expect::kMessage || request.expect == Expect::kBody;
-  return in_order && exchanges_.empty() && !lost_since_hole_ && stream(Side::kResponse).idle() &&
-         request.end() < event.state.other_position && event.state.other_position <= kMaxPosition;
+  if (!in_order || !exchanges_.empty() || lost_since_hole_ || !stream(Side::kResponse).idle() ||
+      event.state.other_position > kMaxPosition) {
+    return false;
+  }
+  return request.end() < event.state.other_position ||
+         (request.idle() && looks_like_answer(event.captured));
+}
+
+bool Connection::looks_like_answer(std::span<const uint8_t> bytes) const {
+  if (parser_ == nullptr) {
+    return false;
+  }
+  Bytes in(bytes);
+  Head head;
+  uint64_t skip = 0;
+  return !in.empty() &&
+         protocol_->make_parser()->step(Side::kResponse, in, head, skip) == Step::kHead;
 }
 
 void Connection::hold(const DataMoved& event) {
@@ -188,6 +204,7 @@ void Connection::hold(const DataMoved& event) {
     return;
   }
   held_.push_back({.event = event, .captured = {event.captured.begin(), event.captured.end()}});
+  held_.back().event.captured = held_.back().captured;  // a move of the vector keeps it valid
   held_bytes_ += size;
   context_.buffered_bytes += size;
 }
@@ -198,8 +215,9 @@ void Connection::release_held(bool all) {
     held_.erase(held_.begin());
     held_bytes_ -= front.captured.size();
     context_.buffered_bytes -= front.captured.size();
-    front.event.captured = front.captured;
+    releasing_ = true;
     feed(front.event);
+    releasing_ = false;
   }
 }
 
@@ -266,6 +284,7 @@ void Connection::resync(Side side, const DataMoved& event) {
   s.next = event.position;
   if (side == Side::kRequest) {
     lose_exchanges();
+    release_held(true);
     resync_answers();
     return;
   }

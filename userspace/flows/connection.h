@@ -78,6 +78,7 @@ class Connection {
   void tell(Side side, uint64_t position, uint64_t time_ns);
   void end_with_turn(Side side);
   bool answers_unseen_request(const DataMoved& event) const;
+  bool looks_like_answer(std::span<const uint8_t> bytes) const;
   void hold(const DataMoved& event);
   void release_held(bool all);
   void feed(const DataMoved& event);
@@ -137,6 +138,7 @@ class Connection {
   Direction turn_direction_ = Direction::kIn;
   std::vector<Held> held_;
   size_t held_bytes_ = 0;
+  bool releasing_ = false;  // the record at hand was held
   Policy policy_;
   Needs needs_;
   uint32_t advisor_version_ = 0;

@@ -8,7 +8,9 @@
 namespace sonde {
 namespace {
 
-constexpr uint8_t kMaxFailures = 3;        // turns in a row that made no sense
+constexpr uint8_t kMaxFailures = 3;  // turns in a row that made no sense
+constexpr uint64_t kOvertakesBy =
+    20'000'000;  // ns: what a thread may lose between its call and our seeing it
 constexpr uint64_t kWastedUpload = 4096;   // captured body bytes worth asking for less
 constexpr uint64_t kMaxBody = 1ull << 62;  // positions are below that too: their sums do not wrap
 constexpr size_t kKeptBuffer = 4096;       // a stream that needed more gives it back
@@ -290,8 +292,12 @@ bool Connection::on_response(const Head& head, std::span<const uint8_t> bytes,
   if (head.interim) {
     return false;
   }
-  // Nothing answers a request that had not begun.
-  const bool paired = !exchanges_.empty() && exchanges_.front().position < moment.other_position;
+  // Nothing answers a request that had not begun; only by a moment can the two have been told in
+  // the wrong order.
+  const bool paired =
+      !exchanges_.empty() &&
+      (exchanges_.front().position < moment.other_position ||
+       (releasing_ && exchanges_.front().start_ns <= moment.time_ns + kOvertakesBy));
   context_.counters.answers_unpaired += paired ? 0 : 1;
   answer_.open = true;
   answer_.paired = paired;
