@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "userspace/base/version.h"
+
 #include <fmt/core.h>
 #include <sys/utsname.h>
 
@@ -21,7 +23,7 @@ int run(const Config& /*config*/, const Arguments& arguments) {
   utsname host{};
   const bool known = ::uname(&host) == 0;
   // The values are given by CMakeLists.txt at configure time.
-  fmt::print("sonde {} ({})\nbuilt with {}, {}\nkernel {} {}\n", SONDE_VERSION, SONDE_REVISION,
+  fmt::print("sonde {} ({})\nbuilt with {}, {}\nkernel {} {}\n", version(), SONDE_REVISION,
              kCompiler, SONDE_BUILD_TYPE, known ? host.release : "unknown",
              known ? host.machine : "");
   return kOk;
