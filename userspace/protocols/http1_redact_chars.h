@@ -37,6 +37,12 @@ constexpr auto kIsPlainPath = [] {
   return out;
 }();
 
+// What names and addresses of hosts are made of, those of IPv6 in their brackets too.
+constexpr bool is_host_byte(uint8_t c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '.' || c == '-' || c == '[' ||
+         c == ']';
+}
+
 constexpr int hex_value(uint8_t c) {
   return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the state machine that walks heads: the first line and the headers.
+#include <algorithm>
+#include <utility>
+
 #include "userspace/protocols/http1_redact_chars.h"
 #include "userspace/protocols/http1_redact_stream.h"
 #include "userspace/protocols/redactor.h"
@@ -10,6 +13,21 @@ namespace {
 constexpr std::string_view kChunkedText = "chunked";
 constexpr uint8_t kMismatch = 0xff;
 constexpr uint8_t kMaxLengthDigits = 18;  // fits 64 bits
+
+constexpr bool ends_authority(uint8_t c) { return c <= ' ' || c == '/' || c == '?' || c == '#'; }
+
+// A name or address and perhaps a port, in the strictest reading.
+bool is_host(std::string_view text) {
+  const size_t bracket = text.starts_with('[') ? text.find(']') : 0;
+  if (bracket == text.npos) {
+    return false;
+  }
+  const size_t colon = std::min(text.find(':', bracket), text.size());
+  const auto is_address_byte = [](uint8_t c) { return is_host_byte(c) || c == ':'; };
+  return std::ranges::all_of(text.substr(0, bracket), is_address_byte) &&
+         std::ranges::all_of(text.substr(bracket, colon - bracket), is_host_byte) &&
+         std::ranges::all_of(text.substr(std::min(colon + 1, text.size())), is_digit);
+}
 
 }  // namespace
 
@@ -37,14 +55,17 @@ bool Stream::target(uint8_t& c) {
       at_ = At::kAfterTarget;
       return true;
     }
-    at_ = method_ == kConnect ? At::kAuthority : At::kScheme;
+    at_ = At::kScheme;
     match_ = kSchemes.begin();
   }
   if (at_ == At::kScheme) {
     if (!kSchemes.advance(match_, c)) {
       return false;
     }
-    at_ = kSchemes.complete(match_) >= 0 ? At::kAuthority : At::kScheme;
+    if (kSchemes.complete(match_) >= 0) {
+      at_ = At::kAuthority;
+      whole_authority_ = true;
+    }
     return true;
   }
   if (c == ' ') {
@@ -140,6 +161,24 @@ bool Stream::name(uint8_t& c) {
     return true;
   }
   return name_run({&c, 1}) == 1;
+}
+
+// The host behind a user and a password is kept, but that there is no '@' to come is only known at
+// the end.
+size_t Stream::authority_run(std::span<uint8_t> bytes) {
+  const auto end = std::ranges::find_if(bytes, ends_authority);
+  if (!std::exchange(whole_authority_, false) || end == bytes.end()) {
+    return 0;
+  }
+  const std::span<uint8_t> authority(bytes.begin(), end);
+  const std::string_view text(reinterpret_cast<const char*>(authority.data()), authority.size());
+  const size_t at = text.rfind('@');
+  const size_t host = at == text.npos ? 0 : at + 1;
+  const size_t kept_from = is_host(text.substr(host)) ? host : text.size();
+  for (size_t i = 0; i < kept_from; i++) {
+    authority[i] = i == at ? '@' : kRedacted;
+  }
+  return authority.size();
 }
 
 size_t Stream::name_run(std::span<uint8_t> bytes) {

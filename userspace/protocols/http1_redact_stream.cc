@@ -122,6 +122,8 @@ size_t Stream::run(std::span<uint8_t> bytes) {
       return overwrite(bytes, run_of(bytes, [](uint8_t c) { return !is_line_end(c); }));
     case At::kPath:
       return run_of(bytes, [](uint8_t c) { return kIsPlainPath[c]; });
+    case At::kAuthority:
+      return authority_run(bytes);
     case At::kName:
       return name_run(bytes);
     case At::kValue:
@@ -296,7 +298,8 @@ void Stream::begin_message() {
 void Stream::begin_head(int word) {
   asks_ = word != kResponse;
   method_ = word;
-  at_ = asks_ ? At::kTarget : At::kMinor;
+  at_ = !asks_ ? At::kMinor : word == kConnect ? At::kAuthority : At::kTarget;
+  whole_authority_ = true;
   name_ = -1;
   trailer_ = false;
   has_length_ = false;
