@@ -7,7 +7,6 @@ usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--agents A,B.
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import gate
 from facts import Window, read_facts
+from charts import Bar, bar_chart
 from programs import Unavailable, bpftool, path_of, sonde_or_reason, stripped, version_line
+from tables import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-RECORD = os.path.join(REPO, "docs/benchmarks/exact.json")
+DOCS = os.path.join(REPO, "docs/benchmarks")
+RECORD = os.path.join(DOCS, "exact.json")
 KERNEL = "6.12"
 LOADS = ("keepalive", "close")
 AGENTS = ("none", "empty", "sonde", "bystander")
@@ -70,30 +72,50 @@ def thousands(instructions: float) -> str:
 
 
 def rows_table(rows: list[gate.Row]) -> str:
-    lines = ["| load | agent | requests/s | thousand instructions per request | added | kept | spread | aim |",
-             "|---|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     bare = {row.load: row.instructions for row in rows if row.agent == "none"}
+    lines = []
     for row in rows:
         aim = AIMS.get((row.load, row.agent))
         reached = "" if aim is None else f"{aim:.0%}: {'reached' if row.kept >= aim else 'missed'}"
-        lines.append(
-            f"| {row.load} | {row.agent} | {row.rate:,.0f} | {thousands(row.instructions)} "
-            f"| {thousands(row.instructions - bare[row.load])} | {row.kept:.1%} | {row.spread:.1%} | {reached} |"
-        )
-    return "\n".join(lines)
+        lines.append([row.load, row.agent, f"{row.rate:,.0f}", thousands(row.instructions),
+                      thousands(row.instructions - bare[row.load]), f"{row.kept:.1%}", f"{row.spread:.1%}", reached])  # fmt: skip
+    head = ["load", "agent", ">requests/s", ">thousand instructions a request", ">added", ">kept", ">spread", "aim"]
+    return table(head, lines)
 
 
 def breakdown_table(windows: dict[str, list[Window]], agents: list[str]) -> str:
-    lines = ["| load | agent | where | thousand instructions per request | runs per request |", "|---|---|---|---:|---:|"]
+    """Threads from the rounds, BPF programs from the window with statistics. The programs' time is part of the
+    threads' in which they ran, and holds the statistics' own clock: about 50 instructions a run."""
+    lines = []
     for load, own in windows.items():
         for agent in agents:
             for thread, spent in gate.breakdown(own, agent).items():
-                lines.append(f"| {load} | {agent} | {thread} | {thousands(spent)} | |")
+                lines.append([load, agent, thread, f"{spent:,.0f}", ""])
             for window in own:
                 if window.agent == agent and window.counts_programs:
-                    for name, (ns, runs) in sorted(window.programs_per_request().items()):
-                        lines.append(f"| {load} | {agent} | BPF {name}, with its clock | {ns / 1000:.2f} | {runs:.2f} |")
-    return "\n".join(lines)
+                    for name, (spent, runs) in sorted(window.programs_per_request().items()):
+                        lines.append([load, agent, f"BPF {name}", f"{spent:,.0f}", f"{runs:.2f}"])
+    return table(["load", "agent", "where", ">instructions a request", ">runs"], lines)
+
+
+def page(title: str, rows: list[gate.Row], windows: dict[str, list[Window]], agents: list[str]) -> str:
+    return (
+        f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `exact.json` holds what "
+        f"the gate compares with. Medians of alternating rounds.\n\n{rows_table(rows)}\n\n![kept](exact.svg)\n\n"
+        "## Where they go\n\nnginx and the agent by thread; `rest` is wrk and what no thread is charged with. The "
+        "time of a BPF program is part of the thread's in which it ran, and holds the statistics' clock, about 50 "
+        f"instructions a run.\n\n{breakdown_table(windows, agents)}\n"
+    )
+
+
+def plot(title: str, rows: list[gate.Row]) -> str:
+    bare = {row.load: row.instructions for row in rows if row.agent == "none"}
+    bars = [
+        Bar(row.load, row.agent, row.instructions - bare[row.load],
+            f"{thousands(row.instructions - bare[row.load])} k, keeps {row.kept:.1%}")
+        for row in rows if row.agent != "none"
+    ]  # fmt: skip
+    return bar_chart("Instructions added to a request", title, bars)
 
 
 def record_of(rows: list[gate.Row], kernel: str) -> dict:
@@ -140,14 +162,16 @@ def main() -> int:
     windows = dict(zip(loads, told))
 
     rows = [row for load in loads for row in gate.rows_of(load, windows[load])]
-    print(f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes\n")
-    print(rows_table(rows), breakdown_table(windows, agents), sep="\n\n", end="\n\n")
+    title = f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes"
+    print(title, rows_table(rows), breakdown_table(windows, agents), sep="\n\n", end="\n\n")
 
     recorded = {}
     if options.record:
-        with open(RECORD, "w", encoding="utf-8") as file:
-            json.dump(record_of(rows, kernel), file, indent=2)
-            file.write("\n")
+        files = {RECORD: json.dumps(record_of(rows, kernel), indent=2) + "\n",
+                 f"{DOCS}/exact.md": page(title, rows, windows, agents), f"{DOCS}/exact.svg": plot(title, rows)}  # fmt: skip
+        for path, text in files.items():
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
         print(f"recorded in {os.path.relpath(RECORD, REPO)}: say in the commit why the figures changed\n")
     if os.path.exists(RECORD):
         with open(RECORD, encoding="utf-8") as file:
