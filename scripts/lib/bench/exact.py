@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the exact overhead gate and prints its tables. Called by scripts/bench --exact, which builds first.
 
-usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--agents A,B...]
+usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--agents A,B...] [--profile]
 """
 
 import argparse
@@ -31,29 +31,35 @@ CONNECTIONS = 16
 BODY_BYTES = 612
 GUEST_LIMIT_S = 3600
 SKIP = 77
+PROFILE_LINES = 100
 
 
-def plan_of(load: str, agents: list[str], short: bool) -> str:
+def plan_of(load: str, agents: list[str], short: bool, profile: bool) -> str:
     rounds, window_s = (3, 0.4) if short else (5, 1.0)
+    if profile:
+        rounds = 0
     return (
-        f"load={load} agents='{' '.join(agents)}' rounds={rounds} window_s={window_s} connections={CONNECTIONS}\n"
+        f"load={load} agents='{' '.join(agents)}' rounds={rounds} window_s={window_s} connections={CONNECTIONS} "
+        f"profile={'yes' if profile else 'no'}\n"
         "sonde_options=''\n"
         "bystander_options=\"--exclude exe=*/nginx --exclude exe=*/wrk\"\n"
     )
 
 
-def measure(load: str, agents: list[str], programs: dict[str, str], short: bool) -> list[Window]:
+def measure(load: str, agents: list[str], programs: dict[str, str], short: bool, profile: bool) -> list[Window]:
     with tempfile.TemporaryDirectory() as work:
         put = {f"{work}/plan": "plan", f"{work}/small.txt": "www/small.txt",
                f"{HERE}/nginx.conf": "nginx.conf", f"{HERE}/done.lua": "done.lua"}  # fmt: skip
         put |= {path: name for name, path in programs.items()}
         with open(f"{work}/plan", "w", encoding="utf-8") as plan:
-            plan.write(plan_of(load, agents, short))
+            plan.write(plan_of(load, agents, short, profile))
         with open(f"{work}/small.txt", "w", encoding="utf-8") as page:
             page.write("x" * BODY_BYTES)
         command = [f"{REPO}/scripts/lib/vm/run", "--exact", "--timeout", str(GUEST_LIMIT_S)]
         for name in ("wrk", "nginx"):
             command += ["--with", path_of(name)]
+        if profile:
+            command += ["--with", path_of("perf")]
         command += ["--with", bpftool(), "--put", f"{bpftool()}=/usr/bin/bpftool"]
         for path, name in put.items():
             command += ["--put", f"{path}=/bench/{name}"]
@@ -98,6 +104,17 @@ def breakdown_table(windows: dict[str, list[Window]], agents: list[str]) -> str:
     return table(["load", "agent", "where", ">instructions a request", ">runs"], lines)
 
 
+def profile_table(load: str, window: Window) -> str:
+    """The largest shares of a window; samples of the virtual clock, so of instructions."""
+    sampled = sum(ns for *_, ns in window.profile)
+    lines = [
+        [thread, binary, symbol, f"{ns / sampled * window.instructions:,.0f}"]
+        for thread, binary, symbol, ns in sorted(window.profile, key=lambda line: -line[3])[:PROFILE_LINES]
+    ]
+    title = f"{load}, {window.agent}: {window.instructions:,.0f} instructions a request, sampling included"
+    return f"{title}\n\n{table(['thread', 'binary', 'symbol', '>instructions a request'], lines)}"
+
+
 def page(title: str, rows: list[gate.Row], windows: dict[str, list[Window]], agents: list[str]) -> str:
     return (
         f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `exact.json` holds what "
@@ -140,6 +157,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--load", choices=LOADS)
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--agents", default=",".join(AGENTS))
     options = parser.parse_args()
 
@@ -158,9 +176,12 @@ def main() -> int:
             agents = [agent for agent in agents if agent not in missing]
         # What happens on this machine does not change what an exact one counts: both loads at once.
         with ThreadPoolExecutor() as pool:
-            told = list(pool.map(lambda load: measure(load, agents, programs, options.short), loads))
+            told = list(pool.map(lambda load: measure(load, agents, programs, options.short, options.profile), loads))
     windows = dict(zip(loads, told))
 
+    if options.profile:
+        print(*(profile_table(load, window) for load in loads for window in windows[load]), sep="\n\n")
+        return 0
     rows = [row for load in loads for row in gate.rows_of(load, windows[load])]
     title = f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes"
     print(title, rows_table(rows), breakdown_table(windows, agents), sep="\n\n", end="\n\n")
