@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the exact overhead gate and prints its tables. Called by scripts/bench --exact, which builds first.
 
-usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--agents A,B...]
+usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--agents A,B...] [--profile]
 """
 
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import gate
 from facts import Window, read_facts
+from charts import Bar, bar_chart
 from programs import Unavailable, bpftool, path_of, sonde_or_reason, stripped, version_line
+from tables import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-RECORD = os.path.join(REPO, "docs/benchmarks/exact.json")
+DOCS = os.path.join(REPO, "docs/benchmarks")
+RECORD = os.path.join(DOCS, "exact.json")
 KERNEL = "6.12"
 LOADS = ("keepalive", "close")
 AGENTS = ("none", "empty", "sonde", "bystander")
@@ -29,29 +31,35 @@ CONNECTIONS = 16
 BODY_BYTES = 612
 GUEST_LIMIT_S = 3600
 SKIP = 77
+PROFILE_LINES = 100
 
 
-def plan_of(load: str, agents: list[str], short: bool) -> str:
+def plan_of(load: str, agents: list[str], short: bool, profile: bool) -> str:
     rounds, window_s = (3, 0.4) if short else (5, 1.0)
+    if profile:
+        rounds = 0
     return (
-        f"load={load} agents='{' '.join(agents)}' rounds={rounds} window_s={window_s} connections={CONNECTIONS}\n"
+        f"load={load} agents='{' '.join(agents)}' rounds={rounds} window_s={window_s} connections={CONNECTIONS} "
+        f"profile={'yes' if profile else 'no'}\n"
         "sonde_options=''\n"
         "bystander_options=\"--exclude exe=*/nginx --exclude exe=*/wrk\"\n"
     )
 
 
-def measure(load: str, agents: list[str], programs: dict[str, str], short: bool) -> list[Window]:
+def measure(load: str, agents: list[str], programs: dict[str, str], short: bool, profile: bool) -> list[Window]:
     with tempfile.TemporaryDirectory() as work:
         put = {f"{work}/plan": "plan", f"{work}/small.txt": "www/small.txt",
                f"{HERE}/nginx.conf": "nginx.conf", f"{HERE}/done.lua": "done.lua"}  # fmt: skip
         put |= {path: name for name, path in programs.items()}
         with open(f"{work}/plan", "w", encoding="utf-8") as plan:
-            plan.write(plan_of(load, agents, short))
+            plan.write(plan_of(load, agents, short, profile))
         with open(f"{work}/small.txt", "w", encoding="utf-8") as page:
             page.write("x" * BODY_BYTES)
         command = [f"{REPO}/scripts/lib/vm/run", "--exact", "--timeout", str(GUEST_LIMIT_S)]
         for name in ("wrk", "nginx"):
             command += ["--with", path_of(name)]
+        if profile:
+            command += ["--with", path_of("perf")]
         command += ["--with", bpftool(), "--put", f"{bpftool()}=/usr/bin/bpftool"]
         for path, name in put.items():
             command += ["--put", f"{path}=/bench/{name}"]
@@ -70,30 +78,61 @@ def thousands(instructions: float) -> str:
 
 
 def rows_table(rows: list[gate.Row]) -> str:
-    lines = ["| load | agent | requests/s | thousand instructions per request | added | kept | spread | aim |",
-             "|---|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     bare = {row.load: row.instructions for row in rows if row.agent == "none"}
+    lines = []
     for row in rows:
         aim = AIMS.get((row.load, row.agent))
         reached = "" if aim is None else f"{aim:.0%}: {'reached' if row.kept >= aim else 'missed'}"
-        lines.append(
-            f"| {row.load} | {row.agent} | {row.rate:,.0f} | {thousands(row.instructions)} "
-            f"| {thousands(row.instructions - bare[row.load])} | {row.kept:.1%} | {row.spread:.1%} | {reached} |"
-        )
-    return "\n".join(lines)
+        lines.append([row.load, row.agent, f"{row.rate:,.0f}", thousands(row.instructions),
+                      thousands(row.instructions - bare[row.load]), f"{row.kept:.1%}", f"{row.spread:.1%}", reached])  # fmt: skip
+    head = ["load", "agent", ">requests/s", ">thousand instructions a request", ">added", ">kept", ">spread", "aim"]
+    return table(head, lines)
 
 
 def breakdown_table(windows: dict[str, list[Window]], agents: list[str]) -> str:
-    lines = ["| load | agent | where | thousand instructions per request | runs per request |", "|---|---|---|---:|---:|"]
+    """Threads from the rounds, BPF programs from the window with statistics. The programs' time is part of the
+    threads' in which they ran, and holds the statistics' own clock: about 50 instructions a run."""
+    lines = []
     for load, own in windows.items():
         for agent in agents:
             for thread, spent in gate.breakdown(own, agent).items():
-                lines.append(f"| {load} | {agent} | {thread} | {thousands(spent)} | |")
+                lines.append([load, agent, thread, f"{spent:,.0f}", ""])
             for window in own:
                 if window.agent == agent and window.counts_programs:
-                    for name, (ns, runs) in sorted(window.programs_per_request().items()):
-                        lines.append(f"| {load} | {agent} | BPF {name}, with its clock | {ns / 1000:.2f} | {runs:.2f} |")
-    return "\n".join(lines)
+                    for name, (spent, runs) in sorted(window.programs_per_request().items()):
+                        lines.append([load, agent, f"BPF {name}", f"{spent:,.0f}", f"{runs:.2f}"])
+    return table(["load", "agent", "where", ">instructions a request", ">runs"], lines)
+
+
+def profile_table(load: str, window: Window) -> str:
+    """The largest shares of a window; samples of the virtual clock, so of instructions."""
+    sampled = sum(ns for *_, ns in window.profile)
+    lines = [
+        [thread, binary, symbol, f"{ns / sampled * window.instructions:,.0f}"]
+        for thread, binary, symbol, ns in sorted(window.profile, key=lambda line: -line[3])[:PROFILE_LINES]
+    ]
+    title = f"{load}, {window.agent}: {window.instructions:,.0f} instructions a request, sampling included"
+    return f"{title}\n\n{table(['thread', 'binary', 'symbol', '>instructions a request'], lines)}"
+
+
+def page(title: str, rows: list[gate.Row], windows: dict[str, list[Window]], agents: list[str]) -> str:
+    return (
+        f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `exact.json` holds what "
+        f"the gate compares with. Medians of alternating rounds.\n\n{rows_table(rows)}\n\n![kept](exact.svg)\n\n"
+        "## Where they go\n\nnginx and the agent by thread; `rest` is wrk and what no thread is charged with. The "
+        "time of a BPF program is part of the thread's in which it ran, and holds the statistics' clock, about 50 "
+        f"instructions a run.\n\n{breakdown_table(windows, agents)}\n"
+    )
+
+
+def plot(title: str, rows: list[gate.Row]) -> str:
+    bare = {row.load: row.instructions for row in rows if row.agent == "none"}
+    bars = [
+        Bar(row.load, row.agent, row.instructions - bare[row.load],
+            f"{thousands(row.instructions - bare[row.load])} k, keeps {row.kept:.1%}")
+        for row in rows if row.agent != "none"
+    ]  # fmt: skip
+    return bar_chart("Instructions added to a request", title, bars)
 
 
 def record_of(rows: list[gate.Row], kernel: str) -> dict:
@@ -118,6 +157,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--load", choices=LOADS)
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--agents", default=",".join(AGENTS))
     options = parser.parse_args()
 
@@ -136,18 +176,23 @@ def main() -> int:
             agents = [agent for agent in agents if agent not in missing]
         # What happens on this machine does not change what an exact one counts: both loads at once.
         with ThreadPoolExecutor() as pool:
-            told = list(pool.map(lambda load: measure(load, agents, programs, options.short), loads))
+            told = list(pool.map(lambda load: measure(load, agents, programs, options.short, options.profile), loads))
     windows = dict(zip(loads, told))
 
+    if options.profile:
+        print(*(profile_table(load, window) for load in loads for window in windows[load]), sep="\n\n")
+        return 0
     rows = [row for load in loads for row in gate.rows_of(load, windows[load])]
-    print(f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes\n")
-    print(rows_table(rows), breakdown_table(windows, agents), sep="\n\n", end="\n\n")
+    title = f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes"
+    print(title, rows_table(rows), breakdown_table(windows, agents), sep="\n\n", end="\n\n")
 
     recorded = {}
     if options.record:
-        with open(RECORD, "w", encoding="utf-8") as file:
-            json.dump(record_of(rows, kernel), file, indent=2)
-            file.write("\n")
+        files = {RECORD: json.dumps(record_of(rows, kernel), indent=2) + "\n",
+                 f"{DOCS}/exact.md": page(title, rows, windows, agents), f"{DOCS}/exact.svg": plot(title, rows)}  # fmt: skip
+        for path, text in files.items():
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
         print(f"recorded in {os.path.relpath(RECORD, REPO)}: say in the commit why the figures changed\n")
     if os.path.exists(RECORD):
         with open(RECORD, encoding="utf-8") as file:

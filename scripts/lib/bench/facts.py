@@ -22,6 +22,7 @@ class Window:
     cpu: dict = field(default_factory=dict)  # (pid, tid, thread) -> {when: (ns, slices)}
     metrics: dict = field(default_factory=dict)  # when -> {series: value}
     programs: dict = field(default_factory=dict)  # when -> {id: (name, ns, runs)}
+    profile: list = field(default_factory=list)  # (thread, binary, symbol, sampled ns)
 
     @property
     def rate(self) -> float:
@@ -86,6 +87,10 @@ def read_facts(text: str) -> list[Window]:
         elif kind == "metric":
             series, value = rest[1].rsplit(" ", 1)
             window.metrics.setdefault(rest[0], {})[series] = float(value)
+        elif kind == "profile" and len(rest) == 4:
+            period, thread, binary, symbol = (word.strip() for word in rest)
+            if thread != "swapper":  # idle before and after the load
+                window.profile.append((thread, binary, symbol, int(period)))
         elif kind == "programs":
             window.programs[rest[0]] = {
                 program["id"]: (program.get("name", "?"), program.get("run_time_ns", 0), program.get("run_cnt", 0))

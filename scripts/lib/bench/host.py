@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures on this machine and writes docs/benchmarks/host.{md,json} and its plots. Called by scripts/bench.
+
+usage: host.py --programs DIR [--rounds N] [--seconds N] [--out DIR]
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+
+import peers
+import trials
+from charts import Bar, bar_chart
+from programs import Unavailable, sonde_or_reason, version_line
+from tables import table
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+SKIP = 77
+BODY_BYTES = 612
+MIB = 1 << 20
+AIM_CPU_US = 1.0
+AIM_MEMORY_MIB = 64
+AIM_REPLAY = 1_000_000
+AIM_START_S = 0.5
+
+
+def measure(programs: dict, rounds: int, seconds: int) -> dict:
+    names = ["none", "empty"] + (["sonde"] if "sonde" in programs else [])
+    told: dict = {"throughput": [], "latency": [], "programs": []}
+    with tempfile.TemporaryDirectory() as work, peers.nginx(work, BODY_BYTES) as server:
+        for load in ("keepalive", "close"):
+            progress(f"throughput, {load}: {rounds} rounds of {', '.join(names)}")
+            found = trials.alternate(load, names, programs, server, work, rounds, seconds)
+            told["throughput"] += [trial.summary() for trial in found]
+            for name in names[1:]:
+                told["programs"].append(trials.program_time(load, name, programs, server.port, work, seconds))
+        progress("latency of one connection")
+        found = trials.alternate("keepalive", names, programs, server, work, rounds, seconds, connections=1)
+        told["latency"] += [trial.summary() for trial in found]
+        if "sonde" in programs:
+            progress("memory, start, replay")
+            told["memory"] = trials.memory(programs, server.port, work)
+            told["start"] = trials.start(programs, server.port, work)
+            told["replay"] = trials.replay(programs["sonde"], server.port, work, seconds)
+    return told
+
+
+def progress(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr)
+
+
+def machine() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"^model name\s*: (.*)$", file.read(), re.M)
+    name = model.group(1) if model else platform.machine()
+    return f"{name}, {os.cpu_count()} CPUs, Linux {platform.release()}; {version_line('nginx', '-v')}"
+
+
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "missed"
+
+
+def throughput_tables(told: dict) -> str:
+    def rows(of: str) -> list[list[str]]:
+        return [
+            [row["load"], row["agent"], f"{row['requests_per_s']:,}", f"{row['kept']:.1%}", f"{row['spread']:.1%}",
+             f"{row['load_cpu_us_per_request']:.2f}", f"{row['agent_cpu_us_per_request']:.2f}", str(row["p50_us"]), str(row["p99_us"])]
+            for row in told[of]
+        ]  # fmt: skip
+
+    head = ["load", "agent", ">requests/s", ">kept", ">spread", ">CPU of nginx and wrk, us/request",
+            ">of the agent", ">p50 us", ">p99 us"]
+    clocked = [[row["load"], row["agent"], f"{row['ns_per_request']:.0f}", f"{row['runs_per_request']:.2f}"]
+               for row in told["programs"]]  # fmt: skip
+    return "\n\n".join(
+        [f"## Saturated: nginx and wrk (-t1 -c{peers.CONNECTIONS}) on core 0, the agent on core 1",
+         table(head, rows("throughput")), "## One connection", table(head, rows("latency")),
+         "## BPF programs\n\nWith the kernel's statistics on, whose clock is in each run: the empty programs show how "
+         "much that is.", table(["load", "agent", ">ns/request", ">runs/request"], clocked)]
+    )  # fmt: skip
+
+
+def exactness_table(told: dict) -> str:
+    rows = [
+        [row["load"], f"{row['sent']:,}", f"{row['counted_server']:,}", f"{row['counted_client']:,}", str(row["lost"])]
+        for row in told["throughput"]
+        if row["agent"] == "sonde"
+    ]
+    return (
+        "## Counted\n\nwrk ends with up to one request in flight per connection, which nginx answers and wrk does "
+        "not count.\n\n" + table(["load", ">sent", ">counted, server", ">counted, client", ">lost"], rows)
+    )
+
+
+def aims_table(told: dict) -> str:
+    cpu = next(row for row in told["throughput"] if row["agent"] == "sonde")["agent_cpu_us_per_request"]
+    used, began, replayed = told["memory"], told["start"], told["replay"]
+    mib = (used["rss"] + used["maps"]) / MIB
+    rows = [
+        ["CPU per keep-alive request", f"{cpu:.2f} us", f"{AIM_CPU_US:.0f} us", verdict(cpu <= AIM_CPU_US)],
+        [f"memory with {used['connections']:,} connections",
+         f"{mib:.0f} MiB: {used['rss'] / MIB:.0f} resident (peak {used['peak'] / MIB:.0f}), {used['maps'] / MIB:.0f} maps",
+         f"{AIM_MEMORY_MIB} MiB", verdict(mib < AIM_MEMORY_MIB)],
+        ["replay on one core", f"{replayed['exchanges_per_cpu_s']:,} exchanges/s", f"{AIM_REPLAY:,}",
+         verdict(replayed["exchanges_per_cpu_s"] >= AIM_REPLAY)],
+        ["start to first exact count", f"{began['first_exact_count_s']:.2f} s (ready {began['ready_s']:.2f} s)",
+         f"{AIM_START_S} s", verdict(began["first_exact_count_s"] <= AIM_START_S)],
+    ]  # fmt: skip
+    return "## Aims\n\n" + table(["what", "measured", "aim", ""], rows)
+
+
+def page(told: dict) -> str:
+    parts = [f"# On one machine\n\n{told['machine']}. Written by `scripts/bench`; other work on the machine moves "
+             "these figures, so read the ratios. Medians of alternating rounds."]  # fmt: skip
+    if "memory" in told:
+        parts += [aims_table(told), exactness_table(told)]
+    parts += ["![throughput kept](host-throughput.svg)\n\n![latency](host-latency.svg)", throughput_tables(told)]
+    return "\n\n".join(parts) + "\n"
+
+
+def plots(told: dict) -> dict[str, str]:
+    note = f"saturated, wrk -t1 -c{peers.CONNECTIONS}, {BODY_BYTES} bytes; agent on another core"
+    kept = [Bar(row["load"], row["agent"], row["kept"], f"{row['kept']:.1%}") for row in told["throughput"]]
+    waits = [Bar(quantile[:3], row["agent"], row[quantile], f"{row[quantile]:.0f} us")
+             for quantile in ("p50_us", "p99_us") for row in told["latency"]]  # fmt: skip
+    return {
+        "host-throughput.svg": bar_chart("Throughput kept", note, kept),
+        "host-latency.svg": bar_chart("Latency", f"one keep-alive connection, {BODY_BYTES} bytes", waits),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--programs", required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--out", default=os.path.join(REPO, "docs/benchmarks"))
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        raise Unavailable("privilege: BPF programs need root: run 'sudo scripts/bench'")
+    if (os.cpu_count() or 1) < 2:
+        raise Unavailable("two CPUs are needed: one for the load, one for Sonde")
+    programs = {"empty": f"{options.programs}/tests/bench/empty_hooks"}
+    sonde, reason = sonde_or_reason(f"{options.programs}/sonde")
+    if sonde:
+        programs["sonde"] = sonde
+    else:
+        progress(f"skipped: sonde: {reason}")
+    told = {"machine": machine()} | measure(programs, options.rounds, options.seconds)
+    os.makedirs(options.out, exist_ok=True)
+    files = {"host.json": json.dumps(told, indent=2) + "\n", "host.md": page(told)} | plots(told)
+    for name, text in files.items():
+        with open(os.path.join(options.out, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    print(page(told))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Unavailable as reason:
+        print(f"not available: {reason}", file=sys.stderr)
+        sys.exit(SKIP)
