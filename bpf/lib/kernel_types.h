@@ -48,6 +48,8 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
+	unsigned long sk_flags;
+	__u32 sk_max_ack_backlog; /* a listener's; its children keep a copy */
 	int sk_err;
 };
 
@@ -150,6 +152,7 @@ struct bpf_iter__bpf_sk_storage_map {
 #define MSG_ERRQUEUE 0x2000
 #define ECONNRESET 104
 #define ETIMEDOUT 110
+#define SOCK_DONE 1 /* bit of sk_flags: the peer's FIN arrived */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3

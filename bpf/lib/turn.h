@@ -26,28 +26,38 @@ static __always_inline struct connection *begin_connection(struct sock *sk, stru
 	return conn;
 }
 
+/* The read that meets the peer's FIN steps over it, but it is no byte of the stream. It is the last thing received. */
+static __always_inline bool fin_is_read(struct sock *sk, struct tcp_sock *tcp)
+{
+	return SOCK_FIELD(sk, sk_flags) & (1 << SOCK_DONE) && TCP_FIELD(tcp, copied_seq) == TCP_FIELD(tcp, rcv_nxt);
+}
+
 /* A connection that was there before us (or whose beginning we missed): its streams stand somewhere. Who is the
- * server can only be told by the port it listens on.
+ * server can only be told by the port it listens on, or by what the listener left in it.
  */
 static __noinline int meet_connection(struct sock *sk)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
 	struct connection *conn;
 	__u64 in, out, port;
+	__u32 read;
 
 	if (!tcp)
 		return -1;
 	conn = begin_connection(sk, tcp, SONDE_ROLE_UNKNOWN);
 	if (!conn)
 		return -1;
-	port = (__u64)conn->network_namespace << 16 | conn->local_port;
-	if (bpf_map_lookup_elem(&listeners, &port))
-		conn->role = SONDE_ROLE_SERVER;
 	in = TCP_FIELD(tcp, bytes_received);
 	out = TCP_FIELD(tcp, bytes_acked);
+	port = (__u64)conn->network_namespace << 16 | conn->local_port;
+	if (SOCK_FIELD(sk, sk_max_ack_backlog) || bpf_map_lookup_elem(&listeners, &port))
+		conn->role = SONDE_ROLE_SERVER;
+	else
+		out--; /* who connected counts its SYN as acknowledged */
+	read = TCP_FIELD(tcp, copied_seq) - fin_is_read(sk, tcp);
 	conn->base[SONDE_IN] = TCP_FIELD(tcp, rcv_nxt) - (__u32)in;
 	conn->base[SONDE_OUT] = TCP_FIELD(tcp, snd_una) - (__u32)out;
-	conn->position[SONDE_IN] = in - (TCP_FIELD(tcp, rcv_nxt) - TCP_FIELD(tcp, copied_seq));
+	conn->position[SONDE_IN] = in - (TCP_FIELD(tcp, rcv_nxt) - read);
 	conn->position[SONDE_OUT] = out + (TCP_FIELD(tcp, write_seq) - TCP_FIELD(tcp, snd_una));
 	conn->midway = 1;
 	return 0;
@@ -151,6 +161,8 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 		end = conn->position[SONDE_OUT];
 		moved = tcp ? TCP_FIELD(tcp, write_seq) - conn->base[SONDE_OUT] - (__u32)end : bytes;
 	}
+	if (moved > bytes && direction == SONDE_IN && tcp && fin_is_read(sk, tcp))
+		moved--;
 	/* Two threads on one socket can be told in the other order; then our own count is as good as any. */
 	if (moved < bytes || moved > 0x7fffffff)
 		moved = bytes;
