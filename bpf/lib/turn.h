@@ -29,7 +29,8 @@ static __always_inline struct connection *begin_connection(struct sock *sk, stru
 /* The read that meets the peer's FIN steps over it, but it is no byte of the stream. It is the last thing received. */
 static __always_inline bool fin_is_read(struct sock *sk, struct tcp_sock *tcp)
 {
-	return SOCK_FIELD(sk, sk_flags) & (1 << SOCK_DONE) && TCP_FIELD(tcp, copied_seq) == TCP_FIELD(tcp, rcv_nxt);
+	return SOCK_FIELD(sk, __sk_common.skc_flags) & (1 << SOCK_DONE) &&
+	       TCP_FIELD(tcp, copied_seq) == TCP_FIELD(tcp, rcv_nxt);
 }
 
 /* A connection that was there before us (or whose beginning we missed): its streams stand somewhere. Who is the
@@ -197,6 +198,9 @@ static __always_inline void count_unreadable(struct counters *count, enum buffer
 	case BUFFERS_MANY:
 		count->of[SONDE_COUNT_unreadable_many]++;
 		return;
+	case BUFFERS_TRUNCATED:
+		count->of[SONDE_COUNT_unreadable_truncated]++;
+		return;
 	case BUFFERS_CONTEXT:
 		count->of[SONDE_COUNT_unreadable_context]++;
 		return;
@@ -233,7 +237,7 @@ static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 
 }
 
 /* These bytes of a running or new turn are to be told. Counts the call. */
-static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, bool truncated)
+static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, int flags)
 {
 	struct connection *conn = s->conn;
 	struct counters *count = s->count;
@@ -246,8 +250,8 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, b
 		send_bare(s);
 	} else {
 		found = find_buffers(sk, &s->cursor);
-		if (truncated)
-			found = BUFFERS_FAULT;
+		if (flags & MSG_TRUNC)
+			found = BUFFERS_TRUNCATED;
 		if (found == BUFFERS_FOUND) {
 			shipped = ship(s);
 		} else {
@@ -281,10 +285,6 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, b
 	} else if (!wanted) {
 		count->of[SONDE_COUNT_calls_counted]++;
 		count->of[SONDE_COUNT_bytes_cut] += bytes;
-	} else if (truncated) {
-		count->of[SONDE_COUNT_calls_unreadable]++;
-		count->of[SONDE_COUNT_bytes_unreadable] += bytes;
-		count->of[SONDE_COUNT_unreadable_truncated]++;
 	} else {
 		count_unreadable(count, found, bytes);
 	}
@@ -364,7 +364,7 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 		count->of[SONDE_COUNT_bytes_cut] += (__u32)result;
 		return;
 	}
-	tell(sk, &s, new_turn, direction == SONDE_IN && flags & MSG_TRUNC);
+	tell(sk, &s, new_turn, flags);
 }
 
 /* The life of a connection. */

@@ -16,6 +16,7 @@ enum buffers {
 	BUFFERS_FILE,      /* from a file or pipe: there is no user buffer */
 	BUFFERS_MANY,      /* several messages in one call */
 	BUFFERS_CONTEXT,   /* no call of this socket in progress */
+	BUFFERS_TRUNCATED, /* dropped by the receiver itself: the buffer was left as it was */
 	BUFFERS_FAULT,     /* the argument itself could not be read */
 };
 
