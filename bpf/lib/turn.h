@@ -179,12 +179,13 @@ static __always_inline void begin_turn(struct connection *conn, struct sonde_con
 {
 	conn->last_turn_bytes = conn->turn_bytes;
 	conn->last_turn_end_ns = conn->turn_last_ns;
+	refresh_policy(conn, board);
+	/* By the new policy: the turn that just ended may be the burst that made user space decide. */
 	conn->burst = conn->policy.burst && conn->turn_bytes > conn->policy.burst;
 	conn->direction = direction;
 	conn->turn++;
 	conn->turn_bytes = 0;
 	conn->turn_shipped = 0;
-	refresh_policy(conn, board);
 }
 
 static __always_inline void count_unreadable(struct counters *count, enum buffers reason, __u32 bytes)
