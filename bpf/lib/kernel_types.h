@@ -150,6 +150,7 @@ struct bpf_iter__bpf_sk_storage_map {
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
 #define MSG_ERRQUEUE 0x2000
+#define EPIPE 32 /* what a reset leaves when the peer's FIN came before it */
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define SOCK_DONE 1 /* bit of skc_flags: the peer's FIN arrived */

@@ -400,7 +400,7 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 
 		/* Data may still be read: only remember how it ended. */
 		conn = find_connection(sk);
-		if (conn && error == ECONNRESET)
+		if (conn && (error == ECONNRESET || error == EPIPE))
 			conn->ending = SONDE_FLAG_RESET;
 		else if (conn && error == ETIMEDOUT)
 			conn->ending = SONDE_FLAG_TIMEOUT;
