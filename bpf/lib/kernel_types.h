@@ -31,6 +31,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned long skc_flags;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -48,6 +49,7 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
+	__u32 sk_max_ack_backlog; /* a listener's; its children keep a copy */
 	int sk_err;
 };
 
@@ -148,8 +150,10 @@ struct bpf_iter__bpf_sk_storage_map {
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
 #define MSG_ERRQUEUE 0x2000
+#define EPIPE 32 /* what a reset leaves when the peer's FIN came before it */
 #define ECONNRESET 104
 #define ETIMEDOUT 110
+#define SOCK_DONE 1 /* bit of skc_flags: the peer's FIN arrived */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3

@@ -124,11 +124,12 @@ static __always_inline bool send_bare(struct shipment *s)
 	return true;
 }
 
-/* A record being filled from the user's buffers. */
+/* A record being filled from the user's buffers. How far it is stands in the record itself (captured): the verifier
+ * knows nothing of what it reads there, so that all turns of the loop look alike to it.
+ */
 struct gathering {
 	struct shipment *s;
-	__u8 *payload;
-	__u64 filled;
+	struct sonde_data_record *record;
 	__u64 wanted;
 	__u64 cap;
 };
@@ -137,7 +138,7 @@ struct gathering {
 static int gather_piece(__u32 index, struct gathering *g)
 {
 	struct cursor *cursor = &g->s->cursor;
-	__u64 filled = g->filled, piece;
+	__u64 filled = g->record->captured, piece;
 
 	if (!cursor->length) {
 		struct user_iovec iov;
@@ -158,14 +159,15 @@ static int gather_piece(__u32 index, struct gathering *g)
 	barrier_var(filled);
 	if (piece > g->cap || filled > g->cap)
 		return 1;
-	if (bpf_probe_read_user(g->payload + filled, piece, (void *)cursor->base)) {
+	if (bpf_probe_read_user(g->record->payload + filled, piece, (void *)cursor->base)) {
 		g->s->fault = true;
 		return 1;
 	}
 	cursor->base += piece;
 	cursor->length -= piece;
-	g->filled = filled + piece;
-	return g->filled >= g->wanted;
+	filled += piece;
+	g->record->captured = filled;
+	return filled >= g->wanted;
 }
 
 /* One record of at most cap captured bytes. The place reserved is twice that: the verifier sees the place where a
@@ -175,7 +177,7 @@ static int gather_piece(__u32 index, struct gathering *g)
 static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap)
 {
 	struct sonde_data_record *record = bpf_ringbuf_reserve(&events, sizeof(*record) + 2 * cap, 0);
-	struct gathering g = {.s = s, .cap = cap};
+	struct gathering g = {.s = s, .record = record, .cap = cap};
 	__u32 filled;
 	bool last;
 
@@ -184,10 +186,10 @@ static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap)
 		s->lost = true;
 		return 0;
 	}
-	g.payload = record->payload;
+	record->captured = 0;
 	g.wanted = s->wanted < cap ? s->wanted : cap;
 	bpf_loop(SONDE_SEGMENTS_PER_RECORD, gather_piece, &g, 0);
-	filled = g.filled;
+	filled = record->captured;
 	/* The last record of the call stands for all that is left of it. */
 	last = s->fault || filled == s->wanted || cap < SONDE_CAPTURE_MEDIUM;
 	if (last && filled < s->wanted)

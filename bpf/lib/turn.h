@@ -26,28 +26,39 @@ static __always_inline struct connection *begin_connection(struct sock *sk, stru
 	return conn;
 }
 
+/* The read that meets the peer's FIN steps over it, but it is no byte of the stream. It is the last thing received. */
+static __always_inline bool fin_is_read(struct sock *sk, struct tcp_sock *tcp)
+{
+	return SOCK_FIELD(sk, __sk_common.skc_flags) & (1 << SOCK_DONE) &&
+	       TCP_FIELD(tcp, copied_seq) == TCP_FIELD(tcp, rcv_nxt);
+}
+
 /* A connection that was there before us (or whose beginning we missed): its streams stand somewhere. Who is the
- * server can only be told by the port it listens on.
+ * server can only be told by the port it listens on, or by what the listener left in it.
  */
 static __noinline int meet_connection(struct sock *sk)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
 	struct connection *conn;
 	__u64 in, out, port;
+	__u32 read;
 
 	if (!tcp)
 		return -1;
 	conn = begin_connection(sk, tcp, SONDE_ROLE_UNKNOWN);
 	if (!conn)
 		return -1;
-	port = (__u64)conn->network_namespace << 16 | conn->local_port;
-	if (bpf_map_lookup_elem(&listeners, &port))
-		conn->role = SONDE_ROLE_SERVER;
 	in = TCP_FIELD(tcp, bytes_received);
 	out = TCP_FIELD(tcp, bytes_acked);
+	port = (__u64)conn->network_namespace << 16 | conn->local_port;
+	if (SOCK_FIELD(sk, sk_max_ack_backlog) || bpf_map_lookup_elem(&listeners, &port))
+		conn->role = SONDE_ROLE_SERVER;
+	else
+		out--; /* who connected counts its SYN as acknowledged */
+	read = TCP_FIELD(tcp, copied_seq) - fin_is_read(sk, tcp);
 	conn->base[SONDE_IN] = TCP_FIELD(tcp, rcv_nxt) - (__u32)in;
 	conn->base[SONDE_OUT] = TCP_FIELD(tcp, snd_una) - (__u32)out;
-	conn->position[SONDE_IN] = in - (TCP_FIELD(tcp, rcv_nxt) - TCP_FIELD(tcp, copied_seq));
+	conn->position[SONDE_IN] = in - (TCP_FIELD(tcp, rcv_nxt) - read);
 	conn->position[SONDE_OUT] = out + (TCP_FIELD(tcp, write_seq) - TCP_FIELD(tcp, snd_una));
 	conn->midway = 1;
 	return 0;
@@ -151,6 +162,8 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 		end = conn->position[SONDE_OUT];
 		moved = tcp ? TCP_FIELD(tcp, write_seq) - conn->base[SONDE_OUT] - (__u32)end : bytes;
 	}
+	if (moved > bytes && direction == SONDE_IN && tcp && fin_is_read(sk, tcp))
+		moved--;
 	/* Two threads on one socket can be told in the other order; then our own count is as good as any. */
 	if (moved < bytes || moved > 0x7fffffff)
 		moved = bytes;
@@ -166,12 +179,13 @@ static __always_inline void begin_turn(struct connection *conn, struct sonde_con
 {
 	conn->last_turn_bytes = conn->turn_bytes;
 	conn->last_turn_end_ns = conn->turn_last_ns;
+	refresh_policy(conn, board);
+	/* By the new policy: the turn that just ended may be the burst that made user space decide. */
 	conn->burst = conn->policy.burst && conn->turn_bytes > conn->policy.burst;
 	conn->direction = direction;
 	conn->turn++;
 	conn->turn_bytes = 0;
 	conn->turn_shipped = 0;
-	refresh_policy(conn, board);
 }
 
 static __always_inline void count_unreadable(struct counters *count, enum buffers reason, __u32 bytes)
@@ -184,6 +198,9 @@ static __always_inline void count_unreadable(struct counters *count, enum buffer
 		return;
 	case BUFFERS_MANY:
 		count->of[SONDE_COUNT_unreadable_many]++;
+		return;
+	case BUFFERS_TRUNCATED:
+		count->of[SONDE_COUNT_unreadable_truncated]++;
 		return;
 	case BUFFERS_CONTEXT:
 		count->of[SONDE_COUNT_unreadable_context]++;
@@ -221,7 +238,7 @@ static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 
 }
 
 /* These bytes of a running or new turn are to be told. Counts the call. */
-static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, bool truncated)
+static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, int flags)
 {
 	struct connection *conn = s->conn;
 	struct counters *count = s->count;
@@ -234,8 +251,8 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, b
 		send_bare(s);
 	} else {
 		found = find_buffers(sk, &s->cursor);
-		if (truncated)
-			found = BUFFERS_FAULT;
+		if (flags & MSG_TRUNC)
+			found = BUFFERS_TRUNCATED;
 		if (found == BUFFERS_FOUND) {
 			shipped = ship(s);
 		} else {
@@ -269,10 +286,6 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, b
 	} else if (!wanted) {
 		count->of[SONDE_COUNT_calls_counted]++;
 		count->of[SONDE_COUNT_bytes_cut] += bytes;
-	} else if (truncated) {
-		count->of[SONDE_COUNT_calls_unreadable]++;
-		count->of[SONDE_COUNT_bytes_unreadable] += bytes;
-		count->of[SONDE_COUNT_unreadable_truncated]++;
 	} else {
 		count_unreadable(count, found, bytes);
 	}
@@ -352,7 +365,7 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 		count->of[SONDE_COUNT_bytes_cut] += (__u32)result;
 		return;
 	}
-	tell(sk, &s, new_turn, direction == SONDE_IN && flags & MSG_TRUNC);
+	tell(sk, &s, new_turn, flags);
 }
 
 /* The life of a connection. */
@@ -387,7 +400,7 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 
 		/* Data may still be read: only remember how it ended. */
 		conn = find_connection(sk);
-		if (conn && error == ECONNRESET)
+		if (conn && (error == ECONNRESET || error == EPIPE))
 			conn->ending = SONDE_FLAG_RESET;
 		else if (conn && error == ETIMEDOUT)
 			conn->ending = SONDE_FLAG_TIMEOUT;

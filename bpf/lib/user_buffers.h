@@ -16,6 +16,7 @@ enum buffers {
 	BUFFERS_FILE,      /* from a file or pipe: there is no user buffer */
 	BUFFERS_MANY,      /* several messages in one call */
 	BUFFERS_CONTEXT,   /* no call of this socket in progress */
+	BUFFERS_TRUNCATED, /* dropped by the receiver itself: the buffer was left as it was */
 	BUFFERS_FAULT,     /* the argument itself could not be read */
 };
 
@@ -51,7 +52,8 @@ enum { NR_read = 0, NR_write = 1, NR_readv = 19, NR_writev = 20, NR_sendfile = 4
 
 struct call {
 	long number;
-	__u64 fd, argument1, argument2;
+	__u32 fd; /* the kernel, too, looks at 32 bits of the register */
+	__u64 argument1, argument2;
 };
 
 /* False if no 64-bit system call is in progress: its mark is -ENOSYS in the saved ax. */
@@ -74,7 +76,8 @@ enum { NR_read = 63, NR_write = 64, NR_readv = 65, NR_writev = 66, NR_sendfile =
 
 struct call {
 	long number;
-	__u64 fd, argument1, argument2;
+	__u32 fd; /* the kernel, too, looks at 32 bits of the register */
+	__u64 argument1, argument2;
 };
 
 static __always_inline bool current_call(struct task_struct *task, struct call *call)
@@ -101,7 +104,7 @@ static __always_inline enum buffers walk_message(struct cursor *cursor, __u64 me
 }
 
 /* Does this descriptor of the current task lead to this socket? */
-static __always_inline bool leads_to(struct task_struct *task, __u64 fd, struct sock *sk)
+static __always_inline bool leads_to(struct task_struct *task, __u32 fd, struct sock *sk)
 {
 	struct file *file = 0, *wanted = file_of(sk);
 	struct files_struct *files = task->files;
@@ -148,7 +151,7 @@ static __always_inline enum buffers find_buffers(struct sock *sk, struct cursor 
 		return BUFFERS_FOUND;
 	case NR_sendmmsg:
 	case NR_recvmmsg:
-		if (call.argument2 != 1)
+		if ((__u32)call.argument2 != 1)
 			return BUFFERS_MANY;
 		/* fall through */
 	case NR_sendmsg:

@@ -10,8 +10,8 @@
 /* Records per call; what is beyond is cut and counted. 16 of 4 KiB are the 64 KiB of a probe. */
 #define SONDE_RECORDS_PER_CALL 16
 
-/* User buffers (iovec entries) per record that we walk. */
-#define SONDE_SEGMENTS_PER_RECORD 8
+/* User buffers (iovec entries) per record that we walk: as many as a call may have. */
+#define SONDE_SEGMENTS_PER_RECORD 1024
 
 /* Process table, learned endpoints, decisions for single connections, connections where there is no socket storage. */
 #define SONDE_MAX_PROCESSES 65536

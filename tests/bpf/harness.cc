@@ -161,6 +161,9 @@ void BpfTest::SetUp() {
   listener_ = listen_on(AF_INET, &port_);
   listener6_ = listen_on(AF_INET6, &port6_);
   client_port_ = free_port();
+  if (watch_at_once_) {
+    watch();
+  }
 }
 
 void BpfTest::TearDown() {
@@ -203,9 +206,6 @@ void BpfTest::run(const Scenario& scenario) {
 }
 
 void BpfTest::begin(const Scenario& scenario) {
-  if (!kernel_) {
-    ASSERT_NO_FATAL_FAILURE(watch());
-  }
   int out[2];
   int in[2];
   ASSERT_EQ(pipe2(out, O_CLOEXEC), 0);

@@ -60,8 +60,7 @@ class BpfTest : public testing::TestWithParam<size_t> {
   void SetUp() override;
   void TearDown() override;
 
-  // Opens the kernel side; the first begin() does it otherwise. Only connections of this test's own
-  // ports are watched.
+  // Opens the kernel side. Only connections of this test's own ports are watched.
   void watch();
 
   // The whole scenario; then its connections' ends are awaited.
@@ -80,7 +79,10 @@ class BpfTest : public testing::TestWithParam<size_t> {
   // Takes what is in the ring now.
   void drain();
 
+  // For constructors of suites.
   KernelSideOptions options_;
+  bool watch_at_once_ = true;  // false: the test calls watch() itself
+
   bool draining_ = true;  // false: the ring is left alone until finish()
   std::unique_ptr<KernelSide> kernel_;
   Collector told_;
