@@ -70,7 +70,10 @@ class Connection {
     bool failed = false;
     bool upgrade = false;
     Pid pid{};
+    KnownHeadRef known;  // null: the values are in kept
     KeptValues kept;
+
+    const KeptValues& head() const { return known ? known->kept : kept; }
   };
 
   // connection.cc: records and turns.
@@ -91,14 +94,20 @@ class Connection {
   void pass_bytes(Side side, std::span<const uint8_t> bytes, const Moment& moment);
   size_t consume(Side side, std::span<const uint8_t> bytes, const Moment& moment);
   bool step(Side side, Bytes& in, const Moment& moment);
+  bool recall(Side side, Bytes& in, uint8_t note, const Moment& moment);
+  void remember(Side side, std::span<const uint8_t> bytes, const Head& head);
   bool classify(Bytes first);
   void pass_hole(Side side, uint64_t to, const Moment& moment);
   void cut(Side side, uint64_t to, const Moment& moment);
   void ask_for_more(Side side);
   void drop_buffer(Stream& stream);
-  void on_head(Side side, const Head& head, std::span<const uint8_t> bytes, const Moment& moment);
-  bool on_request(const Head& head, std::span<const uint8_t> bytes, const Moment& moment);
-  bool on_response(const Head& head, std::span<const uint8_t> bytes, const Moment& moment);
+  // known: the head was recalled, and bytes is empty; else null.
+  void on_head(Side side, const Head& head, std::span<const uint8_t> bytes, const KnownHeadRef& known,
+               const Moment& moment);
+  bool on_request(const Head& head, std::span<const uint8_t> bytes, const KnownHeadRef& known,
+                  const Moment& moment);
+  bool on_response(const Head& head, std::span<const uint8_t> bytes, const KnownHeadRef& known,
+                   const Moment& moment);
   void body_over(Side side, uint64_t time_ns);
   void message_over(Side side, uint64_t time_ns, uint64_t body_bytes, bool known);
   void on_invalid(Side side);
@@ -107,6 +116,7 @@ class Connection {
   void finish(Outcome outcome, uint64_t time_ns, uint64_t body_bytes, bool known);
   void hand_on(const Exchange& exchange, const Answer* answer, Outcome outcome, uint64_t time_ns,
                uint64_t body_bytes, bool known);
+  bool repeats(const Exchange& exchange, const Answer* answer, Outcome outcome, Pid pid);
   void pop_exchange();
   void lose_exchanges();
   void advise(uint64_t now_ns);
@@ -139,6 +149,11 @@ class Connection {
   std::vector<Held> held_;
   size_t held_bytes_ = 0;
   bool releasing_ = false;  // the record at hand was held
+  std::array<KnownHeadRef, 2> known_heads_;     // by side
+  std::array<size_t, 2> last_head_bytes_{};     // by side: the length that came last
+  RepeatSlot repeat_;                           // what the sink noted on the exchange handed on last
+  std::array<KnownHeadRef, 2> repeat_heads_;    // ... whose heads were these
+  Pid repeat_pid_{};
   Policy policy_;
   Needs needs_;
   uint32_t advisor_version_ = 0;

@@ -62,11 +62,17 @@ void Connection::hand_on(const Exchange& exchange, const Answer* answer, Outcome
   request.request_body_known = exchange.body_known;
   request.response_body_bytes = body_bytes;
   request.response_body_known = known;
-  request.path = exchange.kept.path;
+  if (repeats(exchange, answer, outcome, request.pid)) {
+    request.repeat = &repeat_;
+    if (repeat_.note != nullptr && context_.sink.repeated(request, facts_)) {
+      return;
+    }
+  }
+  request.path = exchange.head().path;
   const size_t count = std::min(schema.attributes.size(), kMaxAttributes);
   for (size_t i = 0; i < count; ++i) {
-    const std::string_view asked = exchange.kept.values[i];
-    request.values[i] = asked.empty() && answer != nullptr ? answer->kept.values[i] : asked;
+    const std::string_view asked = exchange.head().values[i];
+    request.values[i] = asked.empty() && answer != nullptr ? answer->head().values[i] : asked;
   }
   if (const int i = schema.error_attribute; i >= 0) {
     std::string_view& error = request.values[static_cast<size_t>(i)];
@@ -85,8 +91,24 @@ void Connection::hand_on(const Exchange& exchange, const Answer* answer, Outcome
   context_.sink.request(request, facts_);
 }
 
+// Are this exchange's values those of the one before? What the sink noted then holds again. The
+// first of a row clears the note.
+bool Connection::repeats(const Exchange& exchange, const Answer* answer, Outcome outcome, Pid pid) {
+  if (outcome != Outcome::kComplete || exchange.known == nullptr || answer == nullptr ||
+      answer->known == nullptr) {
+    return false;
+  }
+  if (exchange.known != repeat_heads_[0] || answer->known != repeat_heads_[1] ||
+      pid != repeat_pid_) {
+    repeat_heads_ = {exchange.known, answer->known};
+    repeat_pid_ = pid;
+    repeat_ = {};
+  }
+  return true;
+}
+
 void Connection::pop_exchange() {
-  context_.buffered_bytes -= exchanges_.front().kept.size();
+  context_.buffered_bytes -= exchanges_.front().known ? 0 : exchanges_.front().kept.size();
   exchanges_.pop_front();
   --context_.in_flight;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connection, second part: the parser over what is there, and the way across what is not.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "userspace/flows/connection.h"
@@ -14,6 +15,7 @@ constexpr uint64_t kOvertakesBy =
 constexpr uint64_t kWastedUpload = 4096;   // captured body bytes worth asking for less
 constexpr uint64_t kMaxBody = 1ull << 62;  // positions are below that too: their sums do not wrap
 constexpr size_t kKeptBuffer = 4096;       // a stream that needed more gives it back
+constexpr size_t kMaxKnownHead = 1024;     // longer heads are parsed each time
 
 }  // namespace
 
@@ -109,6 +111,9 @@ bool Connection::step(Side side, Bytes& in, const Moment& moment) {
   if (side == Side::kResponse && !exchanges_.empty()) {
     head.note = exchanges_.front().note;
   }
+  if (!s.framed && s.buffer.empty() && recall(side, in, head.note, moment)) {
+    return true;
+  }
   uint64_t skip = 0;
   const Step result = parser_->step(side, in, head, skip);
   s.next += bytes.size() - in.left();
@@ -116,7 +121,10 @@ bool Connection::step(Side side, Bytes& in, const Moment& moment) {
     case Step::kNeedMore:
       return false;
     case Step::kHead:
-      on_head(side, head, bytes, moment);
+      if (head.length == Length::kKnown && s.buffer.empty()) {
+        remember(side, bytes.first(bytes.size() - in.left()), head);
+      }
+      on_head(side, head, bytes, nullptr, moment);
       return true;
     case Step::kSkip:
       s.expect = Expect::kBody;
@@ -131,6 +139,38 @@ bool Connection::step(Side side, Bytes& in, const Moment& moment) {
       return true;
   }
   return true;
+}
+
+// Do the bytes begin with a head known from before? Then the parser need not see it: it has no state
+// between two messages.
+bool Connection::recall(Side side, Bytes& in, uint8_t note, const Moment& moment) {
+  const KnownHeadRef known = known_heads_[static_cast<size_t>(side)];
+  if (known == nullptr || in.left() < known->bytes.size() ||
+      (side == Side::kResponse && known->head.note != note) ||
+      std::memcmp(in.data(), known->bytes.data(), known->bytes.size()) != 0) {
+    return false;
+  }
+  in.skip(known->bytes.size());
+  stream(side).next += known->bytes.size();
+  on_head(side, known->head, {}, known, moment);
+  return true;
+}
+
+// Keeps a head whose length is that of the one before: it may well come again.
+void Connection::remember(Side side, std::span<const uint8_t> bytes, const Head& head) {
+  const auto i = static_cast<size_t>(side);
+  const bool likely = bytes.size() == last_head_bytes_[i] && bytes.size() <= kMaxKnownHead;
+  last_head_bytes_[i] = bytes.size();
+  if (!likely || head.interim || head.upgrade) {
+    return;
+  }
+  auto known = std::make_shared<KnownHead>();
+  known->bytes.assign(bytes.begin(), bytes.end());
+  known->head = head;
+  known->kept.keep(head, protocol_->schema->attributes.size(), bytes);
+  known->head.values = {};
+  known->head.path = {};
+  known_heads_[i] = std::move(known);
 }
 
 // Whose connection is it? True: a parser is there.
@@ -220,10 +260,10 @@ void Connection::drop_buffer(Stream& s) {
 }
 
 void Connection::on_head(Side side, const Head& head, std::span<const uint8_t> bytes,
-                         const Moment& moment) {
+                         const KnownHeadRef& known, const Moment& moment) {
   Stream& s = stream(side);
-  if (!(side == Side::kRequest ? on_request(head, bytes, moment)
-                               : on_response(head, bytes, moment))) {
+  if (!(side == Side::kRequest ? on_request(head, bytes, known, moment)
+                               : on_response(head, bytes, known, moment))) {
     return;
   }
   s.head_end = s.next;
@@ -251,7 +291,7 @@ void Connection::on_head(Side side, const Head& head, std::span<const uint8_t> b
 
 // False: there is no room for it.
 bool Connection::on_request(const Head& head, std::span<const uint8_t> bytes,
-                            const Moment& moment) {
+                            const KnownHeadRef& known, const Moment& moment) {
   Stream& s = stream(Side::kRequest);
   ++context_.counters.requests_begun;
   ++context_.in_flight;
@@ -266,8 +306,11 @@ bool Connection::on_request(const Head& head, std::span<const uint8_t> bytes,
   exchange.note = head.note;
   exchange.body_known = head.length == Length::kKnown;
   exchange.body_bytes = exchange.body_known ? head.body_bytes : 0;
-  exchange.kept.keep(head, protocol_->schema->attributes.size(), bytes);
-  context_.buffered_bytes += exchange.kept.size();
+  exchange.known = known;
+  if (known == nullptr) {
+    exchange.kept.keep(head, protocol_->schema->attributes.size(), bytes);
+    context_.buffered_bytes += exchange.kept.size();
+  }
   needs_.request_head = std::max(needs_.request_head, head.head_bytes);
   needs_.request_message = std::max(needs_.request_message, head.head_bytes + exchange.body_bytes);
   if (exchanges_.size() > context_.limits.max_pending_requests ||
@@ -286,7 +329,7 @@ bool Connection::on_request(const Head& head, std::span<const uint8_t> bytes,
 
 // False: another answer follows.
 bool Connection::on_response(const Head& head, std::span<const uint8_t> bytes,
-                             const Moment& moment) {
+                             const KnownHeadRef& known, const Moment& moment) {
   const Stream& s = stream(Side::kResponse);
   needs_.response_head = std::max(needs_.response_head, head.head_bytes);
   if (head.interim) {
@@ -305,7 +348,10 @@ bool Connection::on_response(const Head& head, std::span<const uint8_t> bytes,
   answer_.failed = facts_.role == Role::kServer ? head.server_failed : head.client_failed;
   answer_.upgrade = head.upgrade;
   answer_.pid = moment.pid;
-  answer_.kept.keep(head, protocol_->schema->attributes.size(), bytes);
+  answer_.known = known;
+  if (known == nullptr) {
+    answer_.kept.keep(head, protocol_->schema->attributes.size(), bytes);
+  }
   return true;
 }
 

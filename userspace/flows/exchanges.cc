@@ -69,6 +69,7 @@ Exchange& ExchangeQueue::push() {
 
 void ExchangeQueue::pop_front() {
   slots_[first_].kept.release();
+  slots_[first_].known.reset();
   first_ = (first_ + 1) & (slots_.size() - 1);
   --count_;
 }

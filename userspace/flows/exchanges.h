@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,15 @@ class KeptValues {
   std::vector<char> text_;  // what values and path point into; a move keeps them valid
 };
 
+// A head that came before on this connection, byte for byte, and what was read in it: clients and
+// servers repeat themselves, and comparing is much cheaper than parsing.
+struct KnownHead {
+  std::vector<uint8_t> bytes;
+  Head head;  // without values: those are in kept
+  KeptValues kept;
+};
+using KnownHeadRef = std::shared_ptr<const KnownHead>;
+
 // A request that waits for its answer.
 struct Exchange {
   uint64_t number = 0;
@@ -45,7 +55,10 @@ struct Exchange {
   Pid pid{};
   uint8_t note = 0;
   bool body_known = false;
+  KnownHeadRef known;  // null: the values are in kept
   KeptValues kept;
+
+  const KeptValues& head() const { return known ? known->kept : kept; }
 };
 
 // First in, first out; grows to the next power of two.

@@ -29,6 +29,11 @@ class FlowSink {
   virtual ~FlowSink() = default;
   // A finished exchange. Everything it points to lives during the call.
   virtual void request(const Request& request, const ConnectionFacts& connection) = 0;
+  // A finished exchange whose values are those of the last one handed over with this slot, in which
+  // request() left a note; they are left out. False: hand it over in full.
+  virtual bool repeated(const Request& /*request*/, const ConnectionFacts& /*connection*/) {
+    return false;
+  }
   // The policy this connection should have; if learn, also later ones of the same endpoint.
   virtual void policy(const ConnectionFacts& connection, const Policy& policy, bool learn) = 0;
 };

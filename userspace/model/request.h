@@ -20,6 +20,13 @@ enum class Outcome : uint8_t {
   kTimeout,    // ... by a time-out
 };
 
+// A place for the sink's own note on a combination of values (the series it counts in, say). Kept by
+// the flow while exchanges of one connection repeat each other, cleared when they do not.
+struct RepeatSlot {
+  void* note = nullptr;
+  uint64_t version = 0;  // the sink's
+};
+
 struct Request {
   const Schema* schema = nullptr;
   ConnectionId connection{};
@@ -43,6 +50,9 @@ struct Request {
   std::array<std::string_view, kMaxAttributes> values{};
   // The raw path that the route is learned from; empty: no route.
   std::string_view path;
+
+  // Not null: where the sink may note what these values mean to it, should they come again.
+  RepeatSlot* repeat = nullptr;
 };
 
 }  // namespace sonde

@@ -19,12 +19,12 @@ constexpr char kOverflow = 'x';
 RedMetrics::RedMetrics(const RedLimits& limits) : limits_(limits) {}
 RedMetrics::~RedMetrics() = default;
 
-void RedMetrics::add(const Request& request, const ServiceRef& service) {
-  ++counters_.seen;
+Series* RedMetrics::add(const Request& request, const ServiceRef& service) {
   const auto names = name_of(request.role);
   if (names == nullptr || (request.schema->duration.*names).empty()) {
+    ++counters_.seen;
     ++counters_.unmeasured;
-    return;
+    return nullptr;
   }
   const RawKey key(request, service.get());
   const size_t hash = key.ok() ? RequestCache::hash(key) : 0;
@@ -36,15 +36,21 @@ void RedMetrics::add(const Request& request, const ServiceRef& service) {
       cache_.put(key, hash, *series);
     }
   }
-  ++(series->overflow ? counters_.overflowed : counters_.counted);
-  series->duration.add(request.end_ns > request.start_ns ? request.end_ns - request.start_ns : 0);
+  add_again(*series, request);
+  return series;
+}
+
+void RedMetrics::add_again(Series& series, const Request& request) {
+  ++counters_.seen;
+  ++(series.overflow ? counters_.overflowed : counters_.counted);
+  series.duration.add(request.end_ns > request.start_ns ? request.end_ns - request.start_ns : 0);
   if (request.request_body_known) {
-    series->request_size.add(request.request_body_bytes);
+    series.request_size.add(request.request_body_bytes);
   } else {
     ++counters_.request_size_unknown;
   }
   if (request.response_body_known) {
-    series->response_size.add(request.response_body_bytes);
+    series.response_size.add(request.response_body_bytes);
   } else {
     ++counters_.response_size_unknown;
   }

@@ -73,7 +73,19 @@ const ServiceRef& Shard::service_of(Pid pid) {
 }
 
 void Shard::request(const Request& request, const ConnectionFacts& connection) {
-  red_.add(request, service_of(connection.pid));
+  Series* series = red_.add(request, service_of(connection.pid));
+  if (request.repeat != nullptr) {
+    *request.repeat = {.note = series, .version = directory_.version()};
+  }
+}
+
+// The same series again, unless a process may have become another service since.
+bool Shard::repeated(const Request& request, const ConnectionFacts& /*connection*/) {
+  if (request.repeat->version != directory_.version()) {
+    return false;
+  }
+  red_.add_again(*static_cast<Series*>(request.repeat->note), request);
+  return true;
 }
 
 void Shard::policy(const ConnectionFacts& connection, const Policy& policy, bool learn) {

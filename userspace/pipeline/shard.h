@@ -51,6 +51,7 @@ class Shard : private FlowSink {
 
  private:
   void request(const Request& request, const ConnectionFacts& connection) override;
+  bool repeated(const Request& request, const ConnectionFacts& connection) override;
   void policy(const ConnectionFacts& connection, const Policy& policy, bool learn) override;
   const ServiceRef& service_of(Pid pid);
   bool excluded(ConnectionId id);
