@@ -20,6 +20,12 @@ static __always_inline bool is_followed(struct sock *sk)
 	return SOCK_FIELD(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+/* A raw socket may be of protocol TCP; behind it is no tcp_sock. */
+static __always_inline bool is_stream(struct sock *sk)
+{
+	return SOCK_FIELD(sk, sk_type) == SOCK_STREAM;
+}
+
 static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 {
 #ifdef SONDE_DIRECT

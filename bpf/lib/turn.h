@@ -308,13 +308,14 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 		return;
 	if (direction == SONDE_IN && flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return;
+	conn = find_connection(sk);
+	if (!conn && !is_stream(sk))
+		return;
 	count = ledger();
 	if (!count)
 		return;
 	count->of[SONDE_COUNT_calls_seen]++;
 	count->of[SONDE_COUNT_bytes_seen] += (__u32)result;
-
-	conn = find_connection(sk);
 	if (!conn) {
 		if (!meet_connection(sk))
 			conn = find_connection(sk);

@@ -185,6 +185,9 @@ void BpfTest::watch() {
   std::bitset<65536> off;
   off.set();
   off.reset(port_).reset(port6_).reset(client_port_);
+  for (const uint16_t port : more_ports_) {
+    off.reset(port);
+  }
   ASSERT_TRUE(kernel_->set_ports_off(off));
   ASSERT_TRUE(kernel_->start(told_));
   // What was sent and not read by us was read by the self-test. Processes of the host begin and end

@@ -88,9 +88,10 @@ class BpfTest : public testing::TestWithParam<size_t> {
   Collector told_;
   Fd listener_;
   Fd listener6_;
-  uint16_t port_ = 0;   // of the listener
-  uint16_t port6_ = 0;  // of that for IPv6
-  uint16_t client_port_ = 0;
+  uint16_t port_ = 0;                 // of the listener
+  uint16_t port6_ = 0;                // of that for IPv6
+  uint16_t client_port_ = 0;          // free; watched as well
+  std::vector<uint16_t> more_ports_;  // watched as well
   pid_t child_ = -1;
 
  private:
