@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Which ports had a listener when we started, in the network namespace of whoever reads this iterator: connections
- * older than we are get their role from it. iter/tcp: since 5.9.
+/* Which ports had a listener when we started, in the network namespace of whoever reads this
+ * iterator: connections older than we are get their role from it. iter/tcp: since 5.9.
  */
 #include "bpf/lib/prelude.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Processes: who begins, who becomes another program, who ends. Told at once, so that a process that lives for
- * milliseconds has its name; and the verdict of a parent holds for its child from the first instruction.
- * Scheduler tracepoints as raw ones: since 4.18. They miss nothing; threads are not processes and are passed over.
+/* Processes: who begins, who becomes another program, who ends. Told at once, so that a process
+ * that lives for milliseconds has its name; and the verdict of a parent holds for its child from
+ * the first instruction. Scheduler tracepoints as raw ones: since 4.18. They miss nothing; threads
+ * are not processes and are passed over.
  */
 #include "bpf/lib/prelude.h"
 
@@ -10,7 +11,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline void send_process(__u32 change, __u32 pid, __u32 parent, struct task_struct *task)
+static __always_inline void send_process(__u32 change, __u32 pid, __u32 parent,
+					 struct task_struct *task)
 {
 	struct sonde_process_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	struct sonde_control *board = switchboard();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The door `socktp`, typed: the tracepoints that fire when a socket call returns, as BTF programs, with the state of
- * each connection in the socket itself.
+/* The door `socktp`, typed: the tracepoints that fire when a socket call returns, as BTF programs,
+ * with the state of each connection in the socket itself.
  *
- * Why these: nothing but socket calls pays. Since Linux 6.3 (the tracepoints) with socket storage for tracing
- * programs (6.1). They miss: bytes spliced from a socket, TCP_ZEROCOPY_RECEIVE (both show as a gap in the position),
- * and the payload of io_uring and sendfile (counted).
+ * Why these: nothing but socket calls pays. Since Linux 6.3 (the tracepoints) with socket storage
+ * for tracing programs (6.1). They miss: bytes spliced from a socket, TCP_ZEROCOPY_RECEIVE (both
+ * show as a gap in the position), and the payload of io_uring and sendfile (counted).
  */
 #define SONDE_DIRECT
 #include "bpf/lib/prelude.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The door `socktp`, untyped: the same tracepoints as raw ones, with the state of each connection in a hash by the
- * socket's address. For kernels that refuse the typed form. It misses what that misses, and costs a hash lookup more.
+/* The door `socktp`, untyped: the same tracepoints as raw ones, with the state of each connection
+ * in a hash by the socket's address. For kernels that refuse the typed form. It misses what that
+ * misses, and costs a hash lookup more.
  */
 
 #include "bpf/lib/prelude.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The kernel types and fields we read, and no others. Offsets come from the running kernel's BTF (CO-RE), so only
- * names and kinds matter here. Written by hand: a generated header of all types is 135,000 lines that nobody reads.
+/* The kernel types and fields we read, and no others. Offsets come from the running kernel's BTF
+ * (CO-RE), so only names and kinds matter here. Written by hand: a generated header of all types is
+ * 135,000 lines that nobody reads.
  */
 #pragma once
 
@@ -142,20 +143,20 @@ struct bpf_iter__bpf_sk_storage_map {
 #pragma clang attribute pop
 
 /* Constants that no header for BPF programs has. */
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
-#define SOCK_STREAM 1
-#define IPPROTO_TCP 6
-#define MSG_PEEK 0x2
-#define MSG_TRUNC 0x20
-#define MSG_ERRQUEUE 0x2000
-#define EPIPE 32 /* what a reset leaves when the peer's FIN came before it */
-#define ECONNRESET 104
-#define ETIMEDOUT 110
-#define SOCK_DONE 1 /* bit of skc_flags: the peer's FIN arrived */
+#define AF_UNIX		1
+#define AF_INET		2
+#define AF_INET6	10
+#define SOCK_STREAM	1
+#define IPPROTO_TCP	6
+#define MSG_PEEK	0x2
+#define MSG_TRUNC	0x20
+#define MSG_ERRQUEUE	0x2000
+#define EPIPE		32 /* what a reset leaves when the peer's FIN came before it */
+#define ECONNRESET	104
+#define ETIMEDOUT	110
+#define SOCK_DONE	1 /* bit of skc_flags: the peer's FIN arrived */
 #define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT 2
-#define TCP_SYN_RECV 3
-#define TCP_CLOSE 7
-#define TCP_LISTEN 10
+#define TCP_SYN_SENT	2
+#define TCP_SYN_RECV	3
+#define TCP_CLOSE	7
+#define TCP_LISTEN	10

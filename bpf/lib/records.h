@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The records of a connection: open, data, close. Each function sends one and keeps the ledger true. */
+/* The records of a connection: open, data, close. Each function sends one and keeps the ledger
+ * true. */
 #pragma once
 
 #include "bpf/lib/ring.h"
 #include "bpf/lib/user_buffers.h"
 
-static __always_inline void fill_state(struct sonde_turn_state *state, const struct connection *conn, __u8 direction)
+static __always_inline void fill_state(struct sonde_turn_state *state,
+				       const struct connection *conn, __u8 direction)
 {
-	state->other_position = direction == SONDE_IN ? conn->position[SONDE_OUT] : conn->position[SONDE_IN];
+	state->other_position =
+		direction == SONDE_IN ? conn->position[SONDE_OUT] : conn->position[SONDE_IN];
 	state->last_turn_bytes = conn->last_turn_bytes;
 	state->last_turn_end_ns = conn->last_turn_end_ns;
 	state->turn = conn->turn;
@@ -20,9 +23,11 @@ static __always_inline void lose_record(struct connection *conn, struct counters
 	count->of[SONDE_COUNT_records_lost]++;
 }
 
-/* before: how many of the bytes just moved in this direction are not yet told; the streams stood there before them. */
-static __always_inline bool send_open(struct sock *sk, struct connection *conn, struct counters *count,
-				      struct sonde_control *board, __u64 who, __u64 now, __u8 direction, __u32 before)
+/* before: how many of the bytes just moved in this direction are not yet told; the streams stood
+ * there before them. */
+static __always_inline bool send_open(struct sock *sk, struct connection *conn,
+				      struct counters *count, struct sonde_control *board,
+				      __u64 who, __u64 now, __u8 direction, __u32 before)
 {
 	struct sonde_open_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
@@ -53,8 +58,8 @@ static __always_inline bool send_open(struct sock *sk, struct connection *conn, 
 	return true;
 }
 
-static __always_inline void send_close(struct connection *conn, struct counters *count, struct sonde_control *board,
-				       __u64 now)
+static __always_inline void send_close(struct connection *conn, struct counters *count,
+				       struct sonde_control *board, __u64 now)
 {
 	struct sonde_close_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
@@ -84,17 +89,17 @@ struct shipment {
 	__u64 now;
 	__u64 who;
 	__u64 position; /* of the next record */
-	__u32 bytes;    /* of the call, not yet told */
-	__u32 wanted;   /* of them, to be captured */
-	__u32 shipped;  /* so far */
+	__u32 bytes;	/* of the call, not yet told */
+	__u32 wanted;	/* of them, to be captured */
+	__u32 shipped;	/* so far */
 	__u8 direction;
 	__u8 flags; /* for the next record */
 	bool fault;
 	bool lost;
 };
 
-static __always_inline void fill_data(struct sonde_data_record *record, struct shipment *s, __u32 size, __u32 bytes,
-				      __u32 captured)
+static __always_inline void fill_data(struct sonde_data_record *record, struct shipment *s,
+				      __u32 size, __u32 bytes, __u32 captured)
 {
 	fill_header(&record->header, SONDE_RECORD_DATA, size, s->conn->id, s->now);
 	record->header.direction = s->direction;
@@ -124,8 +129,9 @@ static __always_inline bool send_bare(struct shipment *s)
 	return true;
 }
 
-/* A record being filled from the user's buffers. How far it is stands in the record itself (captured): the verifier
- * knows nothing of what it reads there, so that all turns of the loop look alike to it.
+/* A record being filled from the user's buffers. How far it is stands in the record itself
+ * (captured): the verifier knows nothing of what it reads there, so that all turns of the loop look
+ * alike to it.
  */
 struct gathering {
 	struct shipment *s;
@@ -134,7 +140,8 @@ struct gathering {
 	__u64 cap;
 };
 
-/* Copies one piece: what is left of the current buffer, or of the room. Returns 1 when there is nothing more to do. */
+/* Copies one piece: what is left of the current buffer, or of the room. Returns 1 when there is
+ * nothing more to do. */
 static int gather_piece(__u32 index, struct gathering *g)
 {
 	struct cursor *cursor = &g->s->cursor;
@@ -170,13 +177,15 @@ static int gather_piece(__u32 index, struct gathering *g)
 	return filled >= g->wanted;
 }
 
-/* One record of at most cap captured bytes. The place reserved is twice that: the verifier sees the place where a
- * piece goes and its length apart, each up to cap. What lies behind the captured bytes is never looked at. Returns the
- * number captured; fault or lost are set where that ends the shipment.
+/* One record of at most cap captured bytes. The place reserved is twice that: the verifier sees the
+ * place where a piece goes and its length apart, each up to cap. What lies behind the captured
+ * bytes is never looked at. Returns the number captured; fault or lost are set where that ends the
+ * shipment.
  */
 static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap)
 {
-	struct sonde_data_record *record = bpf_ringbuf_reserve(&events, sizeof(*record) + 2 * cap, 0);
+	struct sonde_data_record *record =
+		bpf_ringbuf_reserve(&events, sizeof(*record) + 2 * cap, 0);
 	struct gathering g = {.s = s, .record = record, .cap = cap};
 	__u32 filled;
 	bool last;

@@ -19,8 +19,8 @@ static __always_inline __u64 wake_flags(struct sonde_control *board)
 	return BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void fill_header(struct sonde_record_header *header, __u16 kind, __u32 size, __u64 connection,
-					__u64 now)
+static __always_inline void fill_header(struct sonde_record_header *header, __u16 kind, __u32 size,
+					__u64 connection, __u64 now)
 {
 	header->kind = kind;
 	header->direction = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Reading a struct sock, in two ways: SONDE_DIRECT for programs that the verifier gives a typed pointer (tp_btf,
- * fexit), where a field costs one load; through a helper otherwise. Chosen by the file that includes us.
+/* Reading a struct sock, in two ways: SONDE_DIRECT for programs that the verifier gives a typed
+ * pointer (tp_btf, fexit), where a field costs one load; through a helper otherwise. Chosen by the
+ * file that includes us.
  */
 #pragma once
 
@@ -100,7 +101,8 @@ static __always_inline __u8 addresses_of(struct sock *sk, __u8 *local, __u8 *rem
 	if (SOCK_FIELD(sk, __sk_common.skc_family) == AF_INET6) {
 		struct in6_addr to = BPF_CORE_READ(sk, __sk_common.skc_v6_daddr);
 
-		if (*(__u64 *)&to.in6_u.u6_addr8[0] || *(__u32 *)&to.in6_u.u6_addr8[8] != bpf_htonl(0xffff)) {
+		if (*(__u64 *)&to.in6_u.u6_addr8[0] ||
+		    *(__u32 *)&to.in6_u.u6_addr8[8] != bpf_htonl(0xffff)) {
 			struct in6_addr from = BPF_CORE_READ(sk, __sk_common.skc_v6_rcv_saddr);
 
 			__builtin_memcpy(local, &from, 16);

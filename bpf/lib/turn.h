@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The turn core: what happens when bytes moved on a socket. Every door ends here.
  *
- * A turn is a run of bytes in one direction. We count all of its bytes, ship as many of its first ones as the policy
- * asks for, and tell its end with the next record of the connection.
+ * A turn is a run of bytes in one direction. We count all of its bytes, ship as many of its first
+ * ones as the policy asks for, and tell its end with the next record of the connection.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 #include "bpf/maps/processes.h"
 
 /* Sets up the state of a connection first seen in the given sequence numbers. */
-static __always_inline struct connection *begin_connection(struct sock *sk, struct tcp_sock *tcp, __u8 role)
+static __always_inline struct connection *begin_connection(struct sock *sk, struct tcp_sock *tcp,
+							   __u8 role)
 {
 	struct connection *conn = make_connection(sk);
 
@@ -26,15 +27,17 @@ static __always_inline struct connection *begin_connection(struct sock *sk, stru
 	return conn;
 }
 
-/* The read that meets the peer's FIN steps over it, but it is no byte of the stream. It is the last thing received. */
+/* The read that meets the peer's FIN steps over it, but it is no byte of the stream. It is the last
+ * thing received. */
 static __always_inline bool fin_is_read(struct sock *sk, struct tcp_sock *tcp)
 {
 	return SOCK_FIELD(sk, __sk_common.skc_flags) & (1 << SOCK_DONE) &&
 	       TCP_FIELD(tcp, copied_seq) == TCP_FIELD(tcp, rcv_nxt);
 }
 
-/* A connection that was there before us (or whose beginning we missed): its streams stand somewhere. Who is the
- * server can only be told by the port it listens on, or by what the listener left in it.
+/* A connection that was there before us (or whose beginning we missed): its streams stand
+ * somewhere. Who is the server can only be told by the port it listens on, or by what the listener
+ * left in it.
  */
 static __noinline int meet_connection(struct sock *sk)
 {
@@ -72,7 +75,8 @@ static __always_inline bool port_is_off(__u16 port)
 	return bits && *bits & (1ull << (port & 63));
 }
 
-static __always_inline bool is_excluded(struct connection *conn, struct sonde_control *board, __u32 pid)
+static __always_inline bool is_excluded(struct connection *conn, struct sonde_control *board,
+					__u32 pid)
 {
 	__u32 *verdict;
 
@@ -136,8 +140,9 @@ static __always_inline __u32 wanted_of(const struct connection *conn, __u8 direc
 		limit = SONDE_FULL_LIMIT;
 		break;
 	case SONDE_POLICY_HEAD:
-		limit = conn->burst ? SONDE_FULL_LIMIT
-				    : direction == SONDE_IN ? conn->policy.head[SONDE_IN] : conn->policy.head[SONDE_OUT];
+		limit = conn->burst		? SONDE_FULL_LIMIT
+			: direction == SONDE_IN ? conn->policy.head[SONDE_IN]
+						: conn->policy.head[SONDE_OUT];
 		break;
 	default:
 		return 0;
@@ -146,10 +151,11 @@ static __always_inline __u32 wanted_of(const struct connection *conn, __u8 direc
 	return bytes < limit ? bytes : limit;
 }
 
-/* The end of the direction's stream by the kernel's own sequence numbers, so that bytes that moved unseen show as a
- * gap. Moves the connection's position there and returns where these bytes began.
+/* The end of the direction's stream by the kernel's own sequence numbers, so that bytes that moved
+ * unseen show as a gap. Moves the connection's position there and returns where these bytes began.
  */
-static __always_inline __u64 advance(struct sock *sk, struct connection *conn, __u8 direction, __u32 bytes)
+static __always_inline __u64 advance(struct sock *sk, struct connection *conn, __u8 direction,
+				     __u32 bytes)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
 	__u64 end;
@@ -157,14 +163,17 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 
 	if (direction == SONDE_IN) {
 		end = conn->position[SONDE_IN];
-		moved = tcp ? TCP_FIELD(tcp, copied_seq) - conn->base[SONDE_IN] - (__u32)end : bytes;
+		moved = tcp ? TCP_FIELD(tcp, copied_seq) - conn->base[SONDE_IN] - (__u32)end
+			    : bytes;
 	} else {
 		end = conn->position[SONDE_OUT];
-		moved = tcp ? TCP_FIELD(tcp, write_seq) - conn->base[SONDE_OUT] - (__u32)end : bytes;
+		moved = tcp ? TCP_FIELD(tcp, write_seq) - conn->base[SONDE_OUT] - (__u32)end
+			    : bytes;
 	}
 	if (moved > bytes && direction == SONDE_IN && tcp && fin_is_read(sk, tcp))
 		moved--;
-	/* Two threads on one socket can be told in the other order; then our own count is as good as any. */
+	/* Two threads on one socket can be told in the other order; then our own count is as good
+	 * as any. */
 	if (moved < bytes || moved > 0x7fffffff)
 		moved = bytes;
 	end += moved;
@@ -175,12 +184,14 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 	return end - bytes;
 }
 
-static __always_inline void begin_turn(struct connection *conn, struct sonde_control *board, __u8 direction)
+static __always_inline void begin_turn(struct connection *conn, struct sonde_control *board,
+				       __u8 direction)
 {
 	conn->last_turn_bytes = conn->turn_bytes;
 	conn->last_turn_end_ns = conn->turn_last_ns;
 	refresh_policy(conn, board);
-	/* By the new policy: the turn that just ended may be the burst that made user space decide. */
+	/* By the new policy: the turn that just ended may be the burst that made user space decide.
+	 */
 	conn->burst = conn->policy.burst && conn->turn_bytes > conn->policy.burst;
 	conn->direction = direction;
 	conn->turn++;
@@ -188,7 +199,8 @@ static __always_inline void begin_turn(struct connection *conn, struct sonde_con
 	conn->turn_shipped = 0;
 }
 
-static __always_inline void count_unreadable(struct counters *count, enum buffers reason, __u32 bytes)
+static __always_inline void count_unreadable(struct counters *count, enum buffers reason,
+					     __u32 bytes)
 {
 	count->of[SONDE_COUNT_calls_unreadable]++;
 	count->of[SONDE_COUNT_bytes_unreadable] += bytes;
@@ -223,7 +235,8 @@ static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 
 
 	if (!conn || !board)
 		return false;
-	if (board->only_port && board->only_port != conn->local_port && board->only_port != conn->remote_port)
+	if (board->only_port && board->only_port != conn->local_port &&
+	    board->only_port != conn->remote_port)
 		return false;
 	conn->owner = pid;
 	if (is_excluded(conn, board, pid)) {
@@ -245,7 +258,8 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, i
 	__u32 bytes = s->bytes, wanted = s->wanted, shipped = 0;
 	enum buffers found = BUFFERS_FOUND;
 
-	if (!conn->told && !send_open(sk, conn, count, s->board, s->who, s->now, s->direction, bytes)) {
+	if (!conn->told &&
+	    !send_open(sk, conn, count, s->board, s->who, s->now, s->direction, bytes)) {
 		s->lost = true;
 	} else if (!wanted) {
 		send_bare(s);
@@ -257,8 +271,8 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, i
 			shipped = ship(s);
 		} else {
 			s->fault = true;
-			/* Under HEAD the end of such a turn is told by the next record; a record without
-			 * bytes for each piece of a file would be a waste.
+			/* Under HEAD the end of such a turn is told by the next record; a record
+			 * without bytes for each piece of a file would be a waste.
 			 */
 			if (new_turn || conn->policy.mode != SONDE_POLICY_HEAD)
 				send_bare(s);
@@ -390,7 +404,8 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 			if (count && board)
 				send_close(conn, count, board, bpf_ktime_get_ns());
 		}
-		conn = begin_connection(sk, tcp, from == TCP_SYN_SENT ? SONDE_ROLE_CLIENT : SONDE_ROLE_SERVER);
+		conn = begin_connection(
+			sk, tcp, from == TCP_SYN_SENT ? SONDE_ROLE_CLIENT : SONDE_ROLE_SERVER);
 		if (!conn)
 			return;
 		conn->opened_ns = bpf_ktime_get_ns();
@@ -421,8 +436,8 @@ static __always_inline void on_destroy(struct sock *sk)
 	drop_connection(sk);
 }
 
-/* The sweep: user space asks for it while some answer's end is still untold because its connection fell silent. One
- * record, into the iterator's file, for a turn that moved since it was last told.
+/* The sweep: user space asks for it while some answer's end is still untold because its connection
+ * fell silent. One record, into the iterator's file, for a turn that moved since it was last told.
  */
 static __always_inline int tell_silent(struct seq_file *file, struct connection *conn)
 {
@@ -432,10 +447,12 @@ static __always_inline int tell_silent(struct seq_file *file, struct connection 
 	if (!conn || !count || !conn->told || conn->policy.mode == SONDE_POLICY_OFF ||
 	    conn->turn_bytes == conn->told_bytes)
 		return 0;
-	fill_header(&record.header, SONDE_RECORD_PROGRESS, sizeof(record), conn->id, bpf_ktime_get_ns());
+	fill_header(&record.header, SONDE_RECORD_PROGRESS, sizeof(record), conn->id,
+		    bpf_ktime_get_ns());
 	record.header.direction = conn->direction & 1;
 	fill_state(&record.state, conn, conn->direction);
-	record.position = conn->direction == SONDE_IN ? conn->position[SONDE_IN] : conn->position[SONDE_OUT];
+	record.position =
+		conn->direction == SONDE_IN ? conn->position[SONDE_IN] : conn->position[SONDE_OUT];
 	record.turn_bytes = conn->turn_bytes;
 	record.turn_last_ns = conn->turn_last_ns;
 	if (bpf_seq_write(file, &record, sizeof(record)))

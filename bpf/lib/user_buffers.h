@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Where the bytes of the socket call in progress lie in user memory. The tracepoints fire inside the call, so its
- * arguments are in the saved user registers - if there is a call, if it is one we know, and if it is about this very
- * socket. Each guard answers a trap that was met on a real kernel:
- *   - io_uring completions run inside other system calls, or in workers with a copy of old registers;
- *   - a write to a network file system sends on the kernel's own socket: the buffer holds something else;
+/* Where the bytes of the socket call in progress lie in user memory. The tracepoints fire inside
+ * the call, so its arguments are in the saved user registers - if there is a call, if it is one we
+ * know, and if it is about this very socket. Each guard answers a trap that was met on a real
+ * kernel:
+ *   - io_uring completions run inside other system calls, or in workers with a copy of old
+ * registers;
+ *   - a write to a network file system sends on the kernel's own socket: the buffer holds something
+ * else;
  *   - a 32-bit call has other numbers, other registers and other structs;
  *   - several messages in one call: which one this is cannot be told from the registers.
  */
@@ -13,11 +16,11 @@
 
 enum buffers {
 	BUFFERS_FOUND,
-	BUFFERS_FILE,      /* from a file or pipe: there is no user buffer */
-	BUFFERS_MANY,      /* several messages in one call */
+	BUFFERS_FILE,	   /* from a file or pipe: there is no user buffer */
+	BUFFERS_MANY,	   /* several messages in one call */
 	BUFFERS_CONTEXT,   /* no call of this socket in progress */
 	BUFFERS_TRUNCATED, /* dropped by the receiver itself: the buffer was left as it was */
-	BUFFERS_FAULT,     /* the argument itself could not be read */
+	BUFFERS_FAULT,	   /* the argument itself could not be read */
 };
 
 struct user_iovec {
@@ -37,18 +40,31 @@ struct user_msghdr {
 
 /* Walks the buffers of one call. */
 struct cursor {
-	__u64 iov;   /* user address of the next iovec */
-	__u64 left;  /* iovecs left there */
-	__u64 base;  /* rest of the current buffer */
+	__u64 iov;  /* user address of the next iovec */
+	__u64 left; /* iovecs left there */
+	__u64 base; /* rest of the current buffer */
 	__u64 length;
 };
 
 #if defined(__TARGET_ARCH_x86)
-enum { NR_read = 0, NR_write = 1, NR_readv = 19, NR_writev = 20, NR_sendfile = 40, NR_sendto = 44, NR_recvfrom = 45,
-       NR_sendmsg = 46, NR_recvmsg = 47, NR_splice = 275, NR_recvmmsg = 299, NR_sendmmsg = 307, NR_preadv2 = 327,
-       NR_pwritev2 = 328 };
+enum {
+	NR_read = 0,
+	NR_write = 1,
+	NR_readv = 19,
+	NR_writev = 20,
+	NR_sendfile = 40,
+	NR_sendto = 44,
+	NR_recvfrom = 45,
+	NR_sendmsg = 46,
+	NR_recvmsg = 47,
+	NR_splice = 275,
+	NR_recvmmsg = 299,
+	NR_sendmmsg = 307,
+	NR_preadv2 = 327,
+	NR_pwritev2 = 328
+};
 #define TS_COMPAT 2
-#define ENOSYS 38
+#define ENOSYS	  38
 
 struct call {
 	long number;
@@ -70,9 +86,22 @@ static __always_inline bool current_call(struct task_struct *task, struct call *
 	return true;
 }
 #elif defined(__TARGET_ARCH_arm64)
-enum { NR_read = 63, NR_write = 64, NR_readv = 65, NR_writev = 66, NR_sendfile = 71, NR_splice = 76, NR_sendto = 206,
-       NR_recvfrom = 207, NR_sendmsg = 211, NR_recvmsg = 212, NR_recvmmsg = 243, NR_sendmmsg = 269, NR_preadv2 = 286,
-       NR_pwritev2 = 287 };
+enum {
+	NR_read = 63,
+	NR_write = 64,
+	NR_readv = 65,
+	NR_writev = 66,
+	NR_sendfile = 71,
+	NR_splice = 76,
+	NR_sendto = 206,
+	NR_recvfrom = 207,
+	NR_sendmsg = 211,
+	NR_recvmsg = 212,
+	NR_recvmmsg = 243,
+	NR_sendmmsg = 269,
+	NR_preadv2 = 286,
+	NR_pwritev2 = 287
+};
 
 struct call {
 	long number;

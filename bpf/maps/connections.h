@@ -12,11 +12,12 @@ struct connection {
 	__u64 position[2]; /* end of each direction's stream, as last seen */
 	__u64 turn_bytes;
 	__u64 turn_last_ns;
-	__u64 told_bytes; /* turn_bytes when the turn was last told: more since then is for the sweep */
+	__u64 told_bytes; /* turn_bytes when the turn was last told: more since then is for the
+			     sweep */
 	__u64 last_turn_bytes;
 	__u64 last_turn_end_ns;
 	__u64 opened_ns; /* 0: open before our time */
-	__u32 base[2];   /* sequence number of position 0 of each direction */
+	__u32 base[2];	 /* sequence number of position 0 of each direction */
 	__u32 probed[2]; /* bytes shipped while probing */
 	__u32 turn;
 	__u32 turn_shipped;
@@ -44,9 +45,9 @@ struct {
 	__type(value, struct connection);
 } connections SEC(".maps");
 
-/* Elsewhere: by the address of the struct sock. Entries are made at ESTABLISHED or first sight and deleted when the
- * socket is destroyed, or made anew when the address is seen at ESTABLISHED again. Full: the connection is untracked
- * and counted so. User space may shrink it.
+/* Elsewhere: by the address of the struct sock. Entries are made at ESTABLISHED or first sight and
+ * deleted when the socket is destroyed, or made anew when the address is seen at ESTABLISHED again.
+ * Full: the connection is untracked and counted so. User space may shrink it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The ledger. One element for each CPU: all counters of bpf/shared/counters.h. Written by every hook, each CPU its
- * own; user space sums them up. Nothing deletes.
+/* The ledger. One element for each CPU: all counters of bpf/shared/counters.h. Written by every
+ * hook, each CPU its own; user space sums them up. Nothing deletes.
  */
 #pragma once
 

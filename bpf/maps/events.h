@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The ring of records. Value: the records of bpf/shared/records.h. Written by every hook; read by the poller.
- * Nothing deletes: a full ring refuses, and the refusal is counted. User space sets the size before load.
+/* The ring of records. Value: the records of bpf/shared/records.h. Written by every hook; read by
+ * the poller. Nothing deletes: a full ring refuses, and the refusal is counted. User space sets the
+ * size before load.
  */
 #pragma once
 

@@ -5,8 +5,9 @@
 #include "bpf/shared/limits.h"
 #include "bpf/shared/policy.h"
 
-/* Key: where a connection leads. Value: the policy learned from earlier connections there; new ones begin with it.
- * Written by user space alone; least recently used go first (then the next connection probes again).
+/* Key: where a connection leads. Value: the policy learned from earlier connections there; new ones
+ * begin with it. Written by user space alone; least recently used go first (then the next
+ * connection probes again).
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -15,8 +16,9 @@ struct {
 	__type(value, struct sonde_policy);
 } endpoints SEC(".maps");
 
-/* Key: connection id. Value: its own policy. Written by user space; deleted here when the connection took it over.
- * A connection looks here while it probes, and when the policy epoch moved.
+/* Key: connection id. Value: its own policy. Written by user space; deleted here when the
+ * connection took it over. A connection looks here while it probes, and when the policy epoch
+ * moved.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -25,7 +27,8 @@ struct {
 	__type(value, struct sonde_policy);
 } decisions SEC(".maps");
 
-/* One bit per port: connections to (client) or at (server) this port are not watched. Written by user space. */
+/* One bit per port: connections to (client) or at (server) this port are not watched. Written by
+ * user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536 / 64);
@@ -33,8 +36,9 @@ struct {
 	__type(value, __u64);
 } ports_off SEC(".maps");
 
-/* Ports that had a listener when we started: tells who is the server of a connection older than we are.
- * Key: network namespace << 16 | port. Written by the listener iterator; nothing deletes: it is read only for such.
+/* Ports that had a listener when we started: tells who is the server of a connection older than we
+ * are. Key: network namespace << 16 | port. Written by the listener iterator; nothing deletes: it
+ * is read only for such.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -6,8 +6,8 @@
 
 /* What the reader of the ring is doing, so that it is woken seldom: it says so before it sleeps. */
 enum sonde_reader_state {
-	SONDE_READER_AWAKE = 0,   /* it will look by itself */
-	SONDE_READER_IDLE = 1,    /* wake it at the first record */
+	SONDE_READER_AWAKE = 0,	  /* it will look by itself */
+	SONDE_READER_IDLE = 1,	  /* wake it at the first record */
 	SONDE_READER_NAPPING = 2, /* it batches: wake it only when the ring fills */
 };
 
@@ -15,11 +15,15 @@ enum sonde_reader_state {
 #define SONDE_NO_PORT 0x10000
 
 struct sonde_control {
-	sonde_u32 reader_state; /* enum sonde_reader_state; the kernel side sets AWAKE when it wakes it */
-	sonde_u32 policy_epoch; /* moves when a decision was written that a decided connection must look up */
-	sonde_u32 self;         /* our own process as the kernel side sees it: never watched. 0 during the self-test */
+	sonde_u32 reader_state; /* enum sonde_reader_state; the kernel side sets AWAKE when it wakes
+				   it */
+	sonde_u32 policy_epoch; /* moves when a decision was written that a decided connection must
+				   look up */
+	sonde_u32 self; /* our own process as the kernel side sees it: never watched. 0 during the
+			   self-test */
 	sonde_u32 ring_wake_bytes; /* fill level at which a napping reader is woken */
-	sonde_u32 only_port; /* until start: connections without this port wait; 0: all are watched */
+	sonde_u32
+		only_port; /* until start: connections without this port wait; 0: all are watched */
 	sonde_u32 pad[3];
 };
 SONDE_ASSERT_SIZE(struct sonde_control, 32);

@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Policies: how many bytes of each turn are worth shipping. User space writes them, the kernel side obeys. */
+/* Policies: how many bytes of each turn are worth shipping. User space writes them, the kernel side
+ * obeys. */
 #pragma once
 
 #include "bpf/shared/records.h"
 
 enum sonde_policy_mode {
 	SONDE_POLICY_PROBE = 0, /* undecided: everything, to SONDE_PROBE_LIMIT bytes a direction */
-	SONDE_POLICY_HEAD = 1,  /* the first head[direction] bytes of each turn */
-	SONDE_POLICY_FULL = 2,  /* everything, to SONDE_FULL_LIMIT bytes a turn */
+	SONDE_POLICY_HEAD = 1,	/* the first head[direction] bytes of each turn */
+	SONDE_POLICY_FULL = 2,	/* everything, to SONDE_FULL_LIMIT bytes a turn */
 	SONDE_POLICY_COUNT = 3, /* no bytes; turns stay exact */
-	SONDE_POLICY_OFF = 4,   /* nothing at all */
+	SONDE_POLICY_OFF = 4,	/* nothing at all */
 };
 
 #define SONDE_PROBE_LIMIT (64 * 1024)
-#define SONDE_FULL_LIMIT (1024 * 1024)
+#define SONDE_FULL_LIMIT  (1024 * 1024)
 
 struct sonde_policy {
-	sonde_u32 mode; /* enum sonde_policy_mode */
+	sonde_u32 mode;	   /* enum sonde_policy_mode */
 	sonde_u32 head[2]; /* by enum sonde_direction */
-	/* Under HEAD: a turn longer than this makes the next one ship as under FULL, since it may be the answer to
-	 * several messages. 0: never. */
+	/* Under HEAD: a turn longer than this makes the next one ship as under FULL, since it may
+	 * be the answer to several messages. 0: never. */
 	sonde_u32 burst;
 };
 SONDE_ASSERT_SIZE(struct sonde_policy, 16);
 
-/* Where new connections look for the policy learned from earlier ones: a server by its own port, a client by the
- * peer's address and port. */
+/* Where new connections look for the policy learned from earlier ones: a server by its own port, a
+ * client by the peer's address and port. */
 struct sonde_endpoint {
 	sonde_u8 address[16]; /* all zero for a server */
 	sonde_u32 network_namespace;

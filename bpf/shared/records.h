@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The binary contract between the kernel side and user space: what stands in the ring buffer, and on a tape.
- * Plain C for two compilers; sizes are asserted, every byte is named, all integers are in the machine's order.
+/* The binary contract between the kernel side and user space: what stands in the ring buffer, and
+ * on a tape. Plain C for two compilers; sizes are asserted, every byte is named, all integers are
+ * in the machine's order.
  *
- * A record is a header, the fields of its kind, and for data the captured bytes. A *turn* is a run of bytes in one
- * direction of one connection; it ends when the direction flips or the connection closes. The end of a turn is told
- * by the next record of that connection: each carries the totals of the turn before.
+ * A record is a header, the fields of its kind, and for data the captured bytes. A *turn* is a run
+ * of bytes in one direction of one connection; it ends when the direction flips or the connection
+ * closes. The end of a turn is told by the next record of that connection: each carries the totals
+ * of the turn before.
  */
 #pragma once
 
@@ -31,11 +33,13 @@ typedef unsigned long long sonde_u64;
 #define SONDE_RECORD_VERSION 1
 
 enum sonde_record_kind {
-	SONDE_RECORD_OPEN = 1,     /* a connection is about to ship its first record: who and where */
-	SONDE_RECORD_DATA = 2,     /* bytes of a turn */
-	SONDE_RECORD_PROGRESS = 3, /* no bytes: where a turn stands that has moved since its last record (see the sweep) */
-	SONDE_RECORD_CLOSE = 4,    /* the socket is gone: the last turn's totals */
-	SONDE_RECORD_PROCESS = 5,  /* a process began (fork), became another program (exec), or ended (exit) */
+	SONDE_RECORD_OPEN = 1, /* a connection is about to ship its first record: who and where */
+	SONDE_RECORD_DATA = 2, /* bytes of a turn */
+	SONDE_RECORD_PROGRESS = 3, /* no bytes: where a turn stands that has moved since its last
+				      record (see the sweep) */
+	SONDE_RECORD_CLOSE = 4,	   /* the socket is gone: the last turn's totals */
+	SONDE_RECORD_PROCESS =
+		5, /* a process began (fork), became another program (exec), or ended (exit) */
 };
 
 /* Direction as the socket's owner sees it. */
@@ -54,9 +58,10 @@ enum sonde_role {
 struct sonde_record_header {
 	sonde_u16 kind;
 	sonde_u8 direction; /* data and progress; else 0 */
-	sonde_u8 flags;     /* SONDE_FLAG_* */
+	sonde_u8 flags;	    /* SONDE_FLAG_* */
 	sonde_u32 size;
-	sonde_u64 connection; /* drawn by the kernel side, unique while the host is up; 0 in process records */
+	sonde_u64 connection; /* drawn by the kernel side, unique while the host is up; 0 in process
+				 records */
 	sonde_u64 time_ns;    /* CLOCK_MONOTONIC, when the call returned */
 };
 SONDE_ASSERT_SIZE(struct sonde_record_header, 24);
@@ -74,11 +79,11 @@ SONDE_ASSERT_SIZE(struct sonde_record_header, 24);
 
 /* What every record of a connection tells beside its own matter. */
 struct sonde_turn_state {
-	sonde_u64 other_position;     /* where the other direction's stream stood at that moment */
-	sonde_u64 last_turn_bytes;    /* true length of the turn before this one */
-	sonde_u64 last_turn_end_ns;   /* when its last byte moved */
-	sonde_u32 turn;               /* number of this turn, from 1 */
-	sonde_u32 lost_records;       /* records of this connection that found no room, so far */
+	sonde_u64 other_position;   /* where the other direction's stream stood at that moment */
+	sonde_u64 last_turn_bytes;  /* true length of the turn before this one */
+	sonde_u64 last_turn_end_ns; /* when its last byte moved */
+	sonde_u32 turn;		    /* number of this turn, from 1 */
+	sonde_u32 lost_records;	    /* records of this connection that found no room, so far */
 };
 SONDE_ASSERT_SIZE(struct sonde_turn_state, 32);
 
@@ -86,7 +91,8 @@ struct sonde_data_record {
 	struct sonde_record_header header;
 	struct sonde_turn_state state;
 	sonde_u64 position; /* where in its direction's stream the range of this record begins */
-	sonde_u32 bytes;    /* length of the range: what the call moved, or this record's share of it */
+	sonde_u32
+		bytes; /* length of the range: what the call moved, or this record's share of it */
 	sonde_u32 captured; /* how many of its first bytes follow */
 	sonde_u32 pid;
 	sonde_u32 tid;
@@ -98,25 +104,27 @@ SONDE_ASSERT_SIZE(struct sonde_data_record, 80);
 struct sonde_progress_record {
 	struct sonde_record_header header;
 	struct sonde_turn_state state;
-	sonde_u64 position;     /* end of the direction's stream so far */
-	sonde_u64 turn_bytes;   /* true length of the turn so far */
+	sonde_u64 position;	/* end of the direction's stream so far */
+	sonde_u64 turn_bytes;	/* true length of the turn so far */
 	sonde_u64 turn_last_ns; /* when its last byte so far moved */
 };
 SONDE_ASSERT_SIZE(struct sonde_progress_record, 80);
 
-/* Addresses are in network order, IPv4 in the first four bytes (v4-mapped ones too); ports in host order. */
+/* Addresses are in network order, IPv4 in the first four bytes (v4-mapped ones too); ports in host
+ * order. */
 struct sonde_open_record {
 	struct sonde_record_header header;
 	sonde_u8 local_address[16];
 	sonde_u8 remote_address[16];
 	sonde_u16 local_port;
 	sonde_u16 remote_port;
-	sonde_u8 role;   /* enum sonde_role */
+	sonde_u8 role;	 /* enum sonde_role */
 	sonde_u8 family; /* 4 or 6 */
 	sonde_u8 pad[2];
 	sonde_u32 pid; /* who moves the first bytes */
 	sonde_u32 tid;
-	sonde_u32 sequence_in;  /* initial sequence numbers: (in, out) of one end is (out, in) of the other */
+	sonde_u32 sequence_in; /* initial sequence numbers: (in, out) of one end is (out, in) of the
+				  other */
 	sonde_u32 sequence_out;
 	sonde_u32 network_namespace; /* inode number */
 	sonde_u32 pad2;

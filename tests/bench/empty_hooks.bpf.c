@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hooks of the door `socktp`, typed (bpf/hooks/sockets_btf.bpf.c), with nothing behind them: the floor that no
- * collector on these hooks can go below. A hook added there is added here.
+/* The hooks of the door `socktp`, typed (bpf/hooks/sockets_btf.bpf.c), with nothing behind them:
+ * the floor that no collector on these hooks can go below. A hook added there is added here.
  */
 #include "bpf/lib/prelude.h"
 

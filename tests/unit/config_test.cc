@@ -125,7 +125,8 @@ TEST_F(ConfigTest, FlagForms) {
   EXPECT_TRUE(load({"--raw"}).config.record.raw);
   EXPECT_TRUE(load({"--raw=yes"}).config.record.raw);
   EXPECT_FALSE(load({"--raw", "--no-raw"}).config.record.raw);
-  EXPECT_EQ(load({"--door", "auto", "--door", "socktp-raw"}).config.kernel.door, DoorChoice::kSocktpRaw);
+  EXPECT_EQ(load({"--door", "auto", "--door", "socktp-raw"}).config.kernel.door,
+            DoorChoice::kSocktpRaw);
   EXPECT_EQ(load({"--ring-size", "16MiB"}).config.kernel.ring_bytes, 16u << 20);
   EXPECT_EQ(load({"--batch-interval", "1s"}).config.kernel.batch_interval_ms, 1000u);
   EXPECT_EQ(load({"--speed", "2.5"}).config.replay.speed, 2.5);

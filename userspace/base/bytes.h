@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes: the one way hostile bytes are read. A cursor over borrowed memory that never passes its end; each read
-// says whether it could be had. The caller keeps the memory alive.
+// Bytes: the one way hostile bytes are read. A cursor over borrowed memory that never passes its
+// end; each read says whether it could be had. The caller keeps the memory alive.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,8 @@ namespace sonde {
 class Bytes {
  public:
   Bytes() = default;
-  explicit Bytes(std::span<const uint8_t> data) : at_(data.data()), end_(data.data() + data.size()) {}
+  explicit Bytes(std::span<const uint8_t> data)
+      : at_(data.data()), end_(data.data() + data.size()) {}
   explicit Bytes(std::string_view text)
       : at_(reinterpret_cast<const uint8_t*>(text.data())), end_(at_ + text.size()) {}
 

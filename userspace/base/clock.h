@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two clocks: monotonic (the kernel's bpf_ktime_get_ns, in records) and wall (what exporters print).
+// The two clocks: monotonic (the kernel's bpf_ktime_get_ns, in records) and wall (what exporters
+// print).
 #pragma once
 
-#include <ctime>
 #include <cstdint>
+#include <ctime>
 
 namespace sonde {
 

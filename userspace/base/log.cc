@@ -11,7 +11,8 @@
 namespace sonde::log {
 namespace {
 
-std::atomic<Level> g_level{Level::kInfo};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<Level> g_level{
+    Level::kInfo};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 constexpr size_t kMaxLine = 4096;
 

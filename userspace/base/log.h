@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log lines for the operator: one line is an event and key=value pairs, to stderr. Never per event of the watched
-// world: those are counted. What repeats goes through Every.
+// Log lines for the operator: one line is an event and key=value pairs, to stderr. Never per event
+// of the watched world: those are counted. What repeats goes through Every.
 #pragma once
 
 #include <fmt/core.h>
@@ -16,7 +16,8 @@ enum class Level { kDebug, kInfo, kWarn, kError };
 void set_level(Level level);
 Level level();
 
-// Writes one line; the text is made printable (control bytes are escaped), since it may quote the watched world.
+// Writes one line; the text is made printable (control bytes are escaped), since it may quote the
+// watched world.
 void write(Level level, std::string_view text);
 
 template <typename... Args>

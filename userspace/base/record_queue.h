@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// RecordQueue: a bounded ring of variable-length records between one writing and one reading thread. The writer waits
-// when it is full (the kernel's ring behind it then fills, where loss is counted); the reader sleeps when it is empty.
+// RecordQueue: a bounded ring of variable-length records between one writing and one reading
+// thread. The writer waits when it is full (the kernel's ring behind it then fills, where loss is
+// counted); the reader sleeps when it is empty.
 #pragma once
 
 #include <atomic>
@@ -65,7 +66,9 @@ class RecordQueue {
   }
 
   // Reader. Sleeps until something is visible that was not at the last drain.
-  void wait() const { published_.wait(read_.load(std::memory_order_relaxed), std::memory_order_acquire); }
+  void wait() const {
+    published_.wait(read_.load(std::memory_order_relaxed), std::memory_order_acquire);
+  }
 
  private:
   static constexpr size_t kHeader = sizeof(uint64_t);

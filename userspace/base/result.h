@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors as values. A function that can fail for a reason worth telling returns Result<T>; hot paths return small
-// enums instead. Nothing of ours throws.
+// Errors as values. A function that can fail for a reason worth telling returns Result<T>; hot
+// paths return small enums instead. Nothing of ours throws.
 #pragma once
 
 #include <expected>

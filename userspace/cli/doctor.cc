@@ -13,7 +13,8 @@ namespace {
 constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kKernel};
 
 Check privileges_check() {
-  Check check{.name = "privileges", .state = CheckState::kOk, .finding = {}, .affects = {}, .remedy = {}};
+  Check check{
+      .name = "privileges", .state = CheckState::kOk, .finding = {}, .affects = {}, .remedy = {}};
   const std::optional<uint64_t> effective = effective_capabilities();
   if (!effective) {
     check.state = CheckState::kUnknown;
@@ -27,7 +28,8 @@ Check privileges_check() {
   }
   check.state = CheckState::kDegraded;
   for (const Capability& capability : missing) {
-    check.finding += fmt::format("{}{}", check.finding.empty() ? "missing: " : ", ", capability.name);
+    check.finding +=
+        fmt::format("{}{}", check.finding.empty() ? "missing: " : ", ", capability.name);
     check.affects += fmt::format("{}{}", check.affects.empty() ? "" : "; ", capability.purpose);
     check.state = capability.required ? CheckState::kBlocked : check.state;
   }
@@ -67,7 +69,11 @@ int run(const Config& config, const Arguments& /*arguments*/) {
     if (best.empty()) {
       best = kind.name;
       for (const std::string& warning : (*kernel)->warnings()) {
-        list.add({.name = "hooks", .state = CheckState::kDegraded, .finding = warning, .affects = {}, .remedy = {}});
+        list.add({.name = "hooks",
+                  .state = CheckState::kDegraded,
+                  .finding = warning,
+                  .affects = {},
+                  .remedy = {}});
       }
       list.add({.name = "missed",
                 .state = CheckState::kOk,

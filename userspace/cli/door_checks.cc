@@ -9,7 +9,11 @@ namespace sonde::cli {
 Check kernel_check() {
   utsname host{};
   if (uname(&host) != 0) {
-    return {.name = "kernel", .state = CheckState::kUnknown, .finding = "unknown", .affects = {}, .remedy = {}};
+    return {.name = "kernel",
+            .state = CheckState::kUnknown,
+            .finding = "unknown",
+            .affects = {},
+            .remedy = {}};
   }
   return {.name = "kernel",
           .state = CheckState::kOk,
@@ -25,8 +29,8 @@ Check door_check(const DoorAttempt& attempt, bool wanted) {
               .affects = {},
               .remedy = {}};
   if (attempt.why_not.empty()) {
-    check.finding = fmt::format("{}; proven by {} facts of a loopback exchange", attempt.kind->description,
-                                attempt.checks);
+    check.finding = fmt::format("{}; proven by {} facts of a loopback exchange",
+                                attempt.kind->description, attempt.checks);
     return check;
   }
   check.state = wanted ? CheckState::kBlocked : CheckState::kDegraded;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the doors and the kernel side say of themselves, as lines of a checklist: for the start screen and for doctor.
+// What the doors and the kernel side say of themselves, as lines of a checklist: for the start
+// screen and for doctor.
 #pragma once
 
 #include <span>

@@ -19,7 +19,8 @@
 namespace sonde {
 namespace {
 
-// /etc/passwd is read by us, not by the C library: a static binary has no name services. What is larger is not read.
+// /etc/passwd is read by us, not by the C library: a static binary has no name services. What is
+// larger is not read.
 constexpr std::streamsize kMaxPasswd = 4 << 20;
 
 std::optional<uint32_t> user_number(std::string_view name) {
@@ -82,11 +83,12 @@ std::string host_name() {
 
 Live::Live(const Config& config, std::unique_ptr<KernelSide> kernel, Selection selection)
     : config_(config), kernel_(std::move(kernel)) {
-  host_ = std::make_unique<WatchedHost>(host_name(), ProcRoot(), std::move(selection), [this](Pid pid, bool watched) {
-    if (auto done = kernel_->watch_process(pid, watched); !done) {
-      policies_failed_++;
-    }
-  });
+  host_ = std::make_unique<WatchedHost>(
+      host_name(), ProcRoot(), std::move(selection), [this](Pid pid, bool watched) {
+        if (auto done = kernel_->watch_process(pid, watched); !done) {
+          policies_failed_++;
+        }
+      });
   PolicyTarget& policies = *this;
   pipeline_ = std::make_unique<Pipeline>(*host_, policies, pipeline_options(config));
 }
@@ -117,7 +119,8 @@ Result<> Live::start(Poller::Tap tap, std::function<void(std::vector<MetricFamil
       tap(record);
     }
   };
-  auto extra = [this, more = std::move(more)](const PipelineSnapshot& pipeline, uint64_t records_read,
+  auto extra = [this, more = std::move(more)](const PipelineSnapshot& pipeline,
+                                              uint64_t records_read,
                                               std::vector<MetricFamily>& out) {
     append_books_to(pipeline, records_read, out);
     if (more) {
@@ -125,7 +128,8 @@ Result<> Live::start(Poller::Tap tap, std::function<void(std::vector<MetricFamil
     }
   };
   poller_ = std::make_unique<Poller>(
-      *kernel_, *pipeline_, PollerOptions{.batch_interval_ms = static_cast<uint32_t>(config_.kernel.batch_interval_ms)},
+      *kernel_, *pipeline_,
+      PollerOptions{.batch_interval_ms = static_cast<uint32_t>(config_.kernel.batch_interval_ms)},
       std::move(see), std::move(extra));
   return poller_->start();
 }
@@ -143,15 +147,16 @@ void Live::set_policy(ConnectionId connection, const Policy& policy) {
   }
 }
 
-void Live::learn_policy(Role role, const Address& local, const Address& remote, uint32_t network_namespace,
-                        const Policy& policy) {
+void Live::learn_policy(Role role, const Address& local, const Address& remote,
+                        uint32_t network_namespace, const Policy& policy) {
   policies_written_++;
   if (!kernel_->learn_policy(role, local, remote, network_namespace, policy)) {
     policies_failed_++;
   }
 }
 
-void Live::append_books_to(const PipelineSnapshot& pipeline, uint64_t records_read, std::vector<MetricFamily>& out) {
+void Live::append_books_to(const PipelineSnapshot& pipeline, uint64_t records_read,
+                           std::vector<MetricFamily>& out) {
   const auto counters = kernel_->counters();
   std::vector<NamedCounter> host = {
       {"policies_written", "decisions about bytes written for the kernel side", policies_written_},
@@ -159,11 +164,14 @@ void Live::append_books_to(const PipelineSnapshot& pipeline, uint64_t records_re
       {"process_changes", "forks, execs and exits told by the kernel side", host_->changes_seen()},
       {"process_changes_dropped", "of them dropped for want of room", host_->changes_dropped()},
   };
-#define X(name, help) host.push_back({"processes_" #name, help, host_->inventory().count(InventoryCount::name)});
+#define X(name, help) \
+  host.push_back({"processes_" #name, help, host_->inventory().count(InventoryCount::name)});
   SONDE_INVENTORY_COUNTERS(X)
 #undef X
-  const std::span<const uint64_t> kernel = counters ? std::span<const uint64_t>(*counters) : std::span<const uint64_t>();
-  append_books({.pipeline = pipeline, .kernel = kernel, .records_read = records_read, .host = host}, out);
+  const std::span<const uint64_t> kernel =
+      counters ? std::span<const uint64_t>(*counters) : std::span<const uint64_t>();
+  append_books({.pipeline = pipeline, .kernel = kernel, .records_read = records_read, .host = host},
+               out);
   out.push_back(build_info(version()));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Live: everything that runs while Sonde watches this host - kernel side, host, pipeline, poller - built in order and
-// taken down in the order of the flow. What exports it is added by the command.
+// Live: everything that runs while Sonde watches this host - kernel side, host, pipeline, poller -
+// built in order and taken down in the order of the flow. What exports it is added by the command.
 #pragma once
 
 #include <memory>
@@ -18,10 +18,12 @@ namespace sonde {
 class Live : private PolicyTarget {
  public:
   // Opens the kernel side; the door attempts are kept also on failure, in attempts.
-  static Result<std::unique_ptr<Live>> open(const Config& config, std::vector<DoorAttempt>& attempts);
+  static Result<std::unique_ptr<Live>> open(const Config& config,
+                                            std::vector<DoorAttempt>& attempts);
   ~Live() override;
 
-  // Begins to watch. tap sees each record on the poller's thread (may be empty); more adds families to each snapshot.
+  // Begins to watch. tap sees each record on the poller's thread (may be empty); more adds families
+  // to each snapshot.
   Result<> start(Poller::Tap tap, std::function<void(std::vector<MetricFamily>&)> more);
   void stop();
 
@@ -32,9 +34,10 @@ class Live : private PolicyTarget {
  private:
   Live(const Config& config, std::unique_ptr<KernelSide> kernel, Selection selection);
   void set_policy(ConnectionId connection, const Policy& policy) override;
-  void learn_policy(Role role, const Address& local, const Address& remote, uint32_t network_namespace,
-                    const Policy& policy) override;
-  void append_books_to(const PipelineSnapshot& pipeline, uint64_t records_read, std::vector<MetricFamily>& out);
+  void learn_policy(Role role, const Address& local, const Address& remote,
+                    uint32_t network_namespace, const Policy& policy) override;
+  void append_books_to(const PipelineSnapshot& pipeline, uint64_t records_read,
+                       std::vector<MetricFamily>& out);
 
   const Config& config_;
   std::unique_ptr<KernelSide> kernel_;

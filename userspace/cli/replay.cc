@@ -45,8 +45,12 @@ class TapedHost : public ServiceDirectory {
     if (name.empty() || services_.size() >= kMaxServices) {
       return;
     }
-    services_[pid] = std::make_shared<const Service>(Service{
-        .name = name, .name_space = {}, .instance = "tape:" + name, .job = name, .language = {}, .extra = {}});
+    services_[pid] = std::make_shared<const Service>(Service{.name = name,
+                                                             .name_space = {},
+                                                             .instance = "tape:" + name,
+                                                             .job = name,
+                                                             .language = {},
+                                                             .extra = {}});
     version_++;
   }
 
@@ -59,8 +63,12 @@ class TapedHost : public ServiceDirectory {
 
  private:
   std::unordered_map<uint32_t, ServiceRef> services_;
-  const ServiceRef unknown_ = std::make_shared<const Service>(Service{
-      .name = "unknown", .name_space = {}, .instance = "tape:unknown", .job = "unknown", .language = {}, .extra = {}});
+  const ServiceRef unknown_ = std::make_shared<const Service>(Service{.name = "unknown",
+                                                                      .name_space = {},
+                                                                      .instance = "tape:unknown",
+                                                                      .job = "unknown",
+                                                                      .language = {},
+                                                                      .extra = {}});
   uint64_t version_ = 0;
 };
 
@@ -109,7 +117,8 @@ class Pace {
     if (due > 1e6) {
       pipeline.flush();
       const uint64_t nap = std::min(static_cast<uint64_t>(due), kLongestNapNs);
-      const timespec time{static_cast<time_t>(nap / 1'000'000'000), static_cast<long>(nap % 1'000'000'000)};
+      const timespec time{static_cast<time_t>(nap / 1'000'000'000),
+                          static_cast<long>(nap % 1'000'000'000)};
       nanosleep(&time, nullptr);
     }
   }
@@ -126,7 +135,8 @@ struct Replayed {
   uint64_t records = 0;
 };
 
-Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipeline& pipeline, Replayed& total) {
+Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipeline& pipeline,
+                    Replayed& total) {
   auto tape = TapeReader::open(path);
   if (!tape) {
     return std::unexpected(tape.error());
@@ -160,10 +170,13 @@ Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipe
   }
   total.records += records;
   const TapeReport& report = (*tape)->report();
-  fmt::print(stderr, "sonde: {}: {} records in {:.3f} s{}{}{}\n", path, records,
-             static_cast<double>(monotonic_ns() - began) / 1e9, report.ended ? "" : "; it does not end in order",
-             report.bytes_cut > 0 ? fmt::format("; {} bytes at its end are not whole", report.bytes_cut) : "",
-             report.frames_damaged > 0 ? fmt::format("; {} frames damaged", report.frames_damaged) : "");
+  fmt::print(
+      stderr, "sonde: {}: {} records in {:.3f} s{}{}{}\n", path, records,
+      static_cast<double>(monotonic_ns() - began) / 1e9,
+      report.ended ? "" : "; it does not end in order",
+      report.bytes_cut > 0 ? fmt::format("; {} bytes at its end are not whole", report.bytes_cut)
+                           : "",
+      report.frames_damaged > 0 ? fmt::format("; {} frames damaged", report.frames_damaged) : "");
   return {};
 }
 
@@ -193,7 +206,8 @@ int run(const Config& config, const Arguments& /*arguments*/) {
   snapshot.families = std::move(seen.families);
   const std::span<const uint64_t> kernel =
       total.has_kernel ? std::span<const uint64_t>(total.kernel) : std::span<const uint64_t>();
-  append_books({.pipeline = seen, .kernel = kernel, .records_read = total.records, .host = {}}, snapshot.families);
+  append_books({.pipeline = seen, .kernel = kernel, .records_read = total.records, .host = {}},
+               snapshot.families);
   std::string text;
   prometheus::encode_text(snapshot, prometheus::Format::kText, text);
   fmt::print("{}", text);
@@ -206,7 +220,8 @@ const Command replay_command = {
     .name = "replay",
     .summary = "take recorded tapes through the same pipeline, without privileges",
     .usage = "[flags] FILE...",
-    .text = R"(Reads tapes that `sonde record` wrote, takes them through the pipeline of `sonde run`, and prints
+    .text =
+        R"(Reads tapes that `sonde record` wrote, takes them through the pipeline of `sonde run`, and prints
 the metrics at their end, in Prometheus' text format, to standard output.
 
 Privileges: none.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals: how a person or a service manager ends us. Block them before any thread starts, then wait in main.
+// Signals: how a person or a service manager ends us. Block them before any thread starts, then
+// wait in main.
 #pragma once
 
 namespace sonde::cli {

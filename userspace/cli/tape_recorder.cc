@@ -21,7 +21,8 @@ constexpr size_t kMaxDescribed = 65536;
 
 TapeRecorder::TapeRecorder(WatchedHost& host) : host_(host), redaction_(make_http1_redactor) {}
 
-Result<std::unique_ptr<TapeRecorder>> TapeRecorder::create(const RecordConfig& config, std::string_view door,
+Result<std::unique_ptr<TapeRecorder>> TapeRecorder::create(const RecordConfig& config,
+                                                           std::string_view door,
                                                            WatchedHost& host) {
   utsname system{};
   uname(&system);
@@ -30,7 +31,8 @@ Result<std::unique_ptr<TapeRecorder>> TapeRecorder::create(const RecordConfig& c
                         .kernel = system.release,
                         .door = std::string(door)};
   std::unique_ptr<TapeRecorder> out(new TapeRecorder(host));
-  auto writer = TapeWriter::create({.path = config.tape}, facts, config.raw ? nullptr : &out->redaction_);
+  auto writer =
+      TapeWriter::create({.path = config.tape}, facts, config.raw ? nullptr : &out->redaction_);
   if (!writer) {
     return std::unexpected(writer.error());
   }

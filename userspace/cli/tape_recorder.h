@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TapeRecorder: the poller's tap that writes a tape: the records of watched connections, redacted unless raw, and who
-// their processes are. The poller's thread; finish() after it has ended.
+// TapeRecorder: the poller's tap that writes a tape: the records of watched connections, redacted
+// unless raw, and who their processes are. The poller's thread; finish() after it has ended.
 #pragma once
 
 #include <tsl/robin_set.h>
@@ -19,8 +19,8 @@ namespace sonde::cli {
 class TapeRecorder {
  public:
   // host must outlive the recorder.
-  static Result<std::unique_ptr<TapeRecorder>> create(const RecordConfig& config, std::string_view door,
-                                                      WatchedHost& host);
+  static Result<std::unique_ptr<TapeRecorder>> create(const RecordConfig& config,
+                                                      std::string_view door, WatchedHost& host);
 
   void record(std::span<const uint8_t> bytes);
   // The books of the kernel side so far; the last ones count.
@@ -32,7 +32,9 @@ class TapeRecorder {
   void on(const ConnectionOpened& event);
   void on(const ConnectionClosed& event);
   void on(const ProcessChanged& event);
-  void on(const auto& event) { keep_ = !excluded_.contains(static_cast<uint64_t>(event.connection)); }
+  void on(const auto& event) {
+    keep_ = !excluded_.contains(static_cast<uint64_t>(event.connection));
+  }
 
  private:
   explicit TapeRecorder(WatchedHost& host);

@@ -23,14 +23,17 @@ namespace {
 
 std::string what_is_watched(const Config& config, size_t processes) {
   const SelectionConfig& selection = config.selection;
-  std::string out = selection.include.empty() ? "every process" : fmt::format("{} include rules", selection.include.size());
+  std::string out = selection.include.empty()
+                        ? "every process"
+                        : fmt::format("{} include rules", selection.include.size());
   if (!selection.exclude.empty()) {
     out += fmt::format(" but {} exclude rules", selection.exclude.size());
   }
   return out + fmt::format(" ({} run now)", processes);
 }
 
-// One screen: the kernel and the door in use, what is watched, what is missed and why, and the address.
+// One screen: the kernel and the door in use, what is watched, what is missed and why, and the
+// address.
 std::string start_screen(const Config& config, Live& live, std::span<const DoorAttempt> attempts,
                          std::string where) {
   Checklist list;
@@ -52,9 +55,17 @@ std::string start_screen(const Config& config, Live& live, std::span<const DoorA
             .affects = {},
             .remedy = {}});
   for (const std::string& warning : live.kernel().warnings()) {
-    list.add({.name = "hooks", .state = CheckState::kDegraded, .finding = warning, .affects = {}, .remedy = {}});
+    list.add({.name = "hooks",
+              .state = CheckState::kDegraded,
+              .finding = warning,
+              .affects = {},
+              .remedy = {}});
   }
-  list.add({.name = "result", .state = CheckState::kOk, .finding = std::move(where), .affects = {}, .remedy = {}});
+  list.add({.name = "result",
+            .state = CheckState::kOk,
+            .finding = std::move(where),
+            .affects = {},
+            .remedy = {}});
   return list.text(wants_colour(STDERR_FILENO));
 }
 
@@ -88,9 +99,10 @@ int watch_host(const Config& config) {
   if (auto started = (*live)->start({}, web_metrics); !started) {
     return failed(started.error());
   }
-  auto server = web::WebServer::start({.address = config.web.listen, .setting = "--listen", .limits = {}},
-                                      {prometheus::metrics_route((*live)->metrics()),
-                                       web::healthz_route(), web::readyz_route(ready)});
+  auto server =
+      web::WebServer::start({.address = config.web.listen, .setting = "--listen", .limits = {}},
+                            {prometheus::metrics_route((*live)->metrics()), web::healthz_route(),
+                             web::readyz_route(ready)});
   if (!server) {
     return failed(server.error());
   }
@@ -125,10 +137,11 @@ int record_host(const Config& config) {
   if (auto started = (*live)->start(tap, {}); !started) {
     return failed(started.error());
   }
-  fmt::print(stderr, "{}", start_screen(config, **live, attempts,
-                                        fmt::format("{}{}", config.record.tape,
-                                                    config.record.raw ? " (raw: it holds secrets)"
-                                                                      : " (redacted)")));
+  fmt::print(
+      stderr, "{}",
+      start_screen(config, **live, attempts,
+                   fmt::format("{}{}", config.record.tape,
+                               config.record.raw ? " (raw: it holds secrets)" : " (redacted)")));
   wait_for_end();
   (*live)->stop();
   if (auto counts = (*live)->kernel().counters(); counts) {

@@ -102,8 +102,8 @@ class Connection {
   void ask_for_more(Side side);
   void drop_buffer(Stream& stream);
   // known: the head was recalled, and bytes is empty; else null.
-  void on_head(Side side, const Head& head, std::span<const uint8_t> bytes, const KnownHeadRef& known,
-               const Moment& moment);
+  void on_head(Side side, const Head& head, std::span<const uint8_t> bytes,
+               const KnownHeadRef& known, const Moment& moment);
   bool on_request(const Head& head, std::span<const uint8_t> bytes, const KnownHeadRef& known,
                   const Moment& moment);
   bool on_response(const Head& head, std::span<const uint8_t> bytes, const KnownHeadRef& known,
@@ -148,11 +148,11 @@ class Connection {
   Direction turn_direction_ = Direction::kIn;
   std::vector<Held> held_;
   size_t held_bytes_ = 0;
-  bool releasing_ = false;  // the record at hand was held
-  std::array<KnownHeadRef, 2> known_heads_;     // by side
-  std::array<size_t, 2> last_head_bytes_{};     // by side: the length that came last
-  RepeatSlot repeat_;                           // what the sink noted on the exchange handed on last
-  std::array<KnownHeadRef, 2> repeat_heads_;    // ... whose heads were these
+  bool releasing_ = false;                    // the record at hand was held
+  std::array<KnownHeadRef, 2> known_heads_;   // by side
+  std::array<size_t, 2> last_head_bytes_{};   // by side: the length that came last
+  RepeatSlot repeat_;                         // what the sink noted on the exchange handed on last
+  std::array<KnownHeadRef, 2> repeat_heads_;  // ... whose heads were these
   Pid repeat_pid_{};
   Policy policy_;
   Needs needs_;

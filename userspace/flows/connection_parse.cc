@@ -141,8 +141,8 @@ bool Connection::step(Side side, Bytes& in, const Moment& moment) {
   return true;
 }
 
-// Do the bytes begin with a head known from before? Then the parser need not see it: it has no state
-// between two messages.
+// Do the bytes begin with a head known from before? Then the parser need not see it: it has no
+// state between two messages.
 bool Connection::recall(Side side, Bytes& in, uint8_t note, const Moment& moment) {
   const KnownHeadRef known = known_heads_[static_cast<size_t>(side)];
   if (known == nullptr || in.left() < known->bytes.size() ||

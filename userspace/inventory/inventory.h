@@ -69,8 +69,8 @@ class Inventory {
   Result<> scan();
 
   // The kernel side's news. A fork takes over what is known of the parent; an exec is read anew
-  // (if it cannot be, the kernel's short name for it must do); an end is noted, and acted on by tick() after the
-  // grace.
+  // (if it cannot be, the kernel's short name for it must do); an end is noted, and acted on by
+  // tick() after the grace.
   void on_process(const ProcessChanged& change);
 
   // Reads a process that nobody told of. Null if that fails.

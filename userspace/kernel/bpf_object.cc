@@ -40,7 +40,8 @@ int print(libbpf_print_level, const char* format, va_list arguments) {
   }
   char line[1024];
   const int length = vsnprintf(line, sizeof(line), format, arguments);
-  const size_t size = std::clamp<size_t>(static_cast<size_t>(std::max(length, 0)), 0, sizeof(line) - 1);
+  const size_t size =
+      std::clamp<size_t>(static_cast<size_t>(std::max(length, 0)), 0, sizeof(line) - 1);
   std::string_view text(line, size);
   while (!text.empty() && text.back() == '\n') {
     text.remove_suffix(1);
@@ -56,9 +57,12 @@ int MapPool::find(std::string_view name) const {
   return found == maps_.end() ? -1 : found->second.get();
 }
 
-void MapPool::add(std::string name, Fd fd) { maps_.insert_or_assign(std::move(name), std::move(fd)); }
+void MapPool::add(std::string name, Fd fd) {
+  maps_.insert_or_assign(std::move(name), std::move(fd));
+}
 
-Result<std::unique_ptr<BpfObject>> BpfObject::open(const std::string& name, const void* elf, size_t size) {
+Result<std::unique_ptr<BpfObject>> BpfObject::open(const std::string& name, const void* elf,
+                                                   size_t size) {
   bpf_object_open_opts options{};
   options.sz = sizeof(options);
   options.object_name = name.c_str();
@@ -126,7 +130,8 @@ Result<> BpfObject::load(MapPool& pool) {
     return fail_errno(fmt::format("load BPF object {}: {}", name_, last_lines(log_, 6)), -error);
   }
   bpf_object__for_each_map(map, object_) {
-    if (bpf_map__autocreate(map) && !bpf_map__is_internal(map) && pool.find(bpf_map__name(map)) < 0) {
+    if (bpf_map__autocreate(map) && !bpf_map__is_internal(map) &&
+        pool.find(bpf_map__name(map)) < 0) {
       pool.add(bpf_map__name(map), Fd(fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0)));
     }
   }
@@ -217,7 +222,8 @@ std::vector<ProgramFacts> BpfObject::programs() const {
     if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &size) != 0) {
       continue;
     }
-    out.push_back({bpf_program__name(each), info.xlated_prog_len / static_cast<uint32_t>(sizeof(bpf_insn)),
+    out.push_back({bpf_program__name(each),
+                   info.xlated_prog_len / static_cast<uint32_t>(sizeof(bpf_insn)),
                    info.verified_insns, info.run_time_ns, info.run_cnt});
   }
   return out;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// BpfObject: one compiled BPF file, opened, loaded and attached; everything of it ends with it. Maps of the same name
-// are one map for all objects that are loaded with the same MapPool.
+// BpfObject: one compiled BPF file, opened, loaded and attached; everything of it ends with it.
+// Maps of the same name are one map for all objects that are loaded with the same MapPool.
 #pragma once
 
 #include <cstdint>
@@ -44,23 +44,27 @@ struct ProgramFacts {
 class BpfObject {
  public:
   // elf: what bpftool made a skeleton of; it must outlive the object.
-  static Result<std::unique_ptr<BpfObject>> open(const std::string& name, const void* elf, size_t size);
+  static Result<std::unique_ptr<BpfObject>> open(const std::string& name, const void* elf,
+                                                 size_t size);
   ~BpfObject();
   BpfObject(const BpfObject&) = delete;
   BpfObject& operator=(const BpfObject&) = delete;
 
-  // Before load: how many entries (bytes, for a ring) a map has; do not create a map that is not used.
+  // Before load: how many entries (bytes, for a ring) a map has; do not create a map that is not
+  // used.
   Result<> set_entries(std::string_view map, uint32_t entries);
   Result<> leave_out_map(std::string_view map);
   Result<> leave_out_program(std::string_view program);
 
-  // Takes what the pool has, adds what it lacks. On refusal the error ends with the verifier's last lines.
+  // Takes what the pool has, adds what it lacks. On refusal the error ends with the verifier's last
+  // lines.
   Result<> load(MapPool& pool);
   // Attaches every loaded program but iterators. All or nothing.
   Result<> attach();
   void detach();
 
-  // Runs an iterator program once and returns what it wrote. map_fd: the map it walks, -1 for others.
+  // Runs an iterator program once and returns what it wrote. map_fd: the map it walks, -1 for
+  // others.
   Result<std::vector<uint8_t>> iterate(std::string_view program, int map_fd);
 
   int map_fd(std::string_view map) const;

@@ -42,14 +42,16 @@ Result<KernelCounts> CounterMap::read() const {
 }
 
 Result<ControlPage> ControlPage::map(const MapPool& pool) {
-  void* page = mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, pool.find("control"), 0);
+  void* page =
+      mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, pool.find("control"), 0);
   if (page == MAP_FAILED) {
     return fail_errno("map BPF map control", errno);
   }
   return ControlPage(static_cast<sonde_control*>(page));
 }
 
-ControlPage::ControlPage(ControlPage&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+ControlPage::ControlPage(ControlPage&& other) noexcept
+    : page_(std::exchange(other.page_, nullptr)) {}
 
 ControlPage::~ControlPage() {
   if (page_ != nullptr) {
@@ -67,7 +69,9 @@ void ControlPage::set_ring_wake_bytes(uint32_t bytes) {
 void ControlPage::set_only_port(uint32_t port) {
   __atomic_store_n(&page_->only_port, port, __ATOMIC_SEQ_CST);
 }
-void ControlPage::move_policy_epoch() { __atomic_fetch_add(&page_->policy_epoch, 1, __ATOMIC_SEQ_CST); }
+void ControlPage::move_policy_epoch() {
+  __atomic_fetch_add(&page_->policy_epoch, 1, __ATOMIC_SEQ_CST);
+}
 
 DecisionMaps::DecisionMaps(const MapPool& pool)
     : processes_(pool.find("processes")),

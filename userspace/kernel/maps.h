@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The maps that both sides work on, each with the few operations user space needs of it. Descriptors are borrowed from
-// a MapPool that must live longer. Key and value are the structs of bpf/shared.
+// The maps that both sides work on, each with the few operations user space needs of it.
+// Descriptors are borrowed from a MapPool that must live longer. Key and value are the structs of
+// bpf/shared.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Typed events: what the kernel side saw, decoded and checked (userspace/sources makes them of raw records). Views
-// borrow from the record; they live during the call that hands them over. Times are the kernel's monotonic clock.
+// Typed events: what the kernel side saw, decoded and checked (userspace/sources makes them of raw
+// records). Views borrow from the record; they live during the call that hands them over. Times are
+// the kernel's monotonic clock.
 #pragma once
 
 #include <array>
@@ -23,8 +24,9 @@ struct Address {
 
 // Facts about the turns of a connection, told with each of its records (bpf/shared/records.h).
 struct TurnState {
-  uint64_t other_position = 0;    // where the other direction's stream stood
-  uint64_t last_turn_bytes = 0;   // true length of the turn before this one; valid with new_turn and in Closed
+  uint64_t other_position = 0;  // where the other direction's stream stood
+  uint64_t last_turn_bytes =
+      0;  // true length of the turn before this one; valid with new_turn and in Closed
   uint64_t last_turn_end_ns = 0;  // when its last byte moved
   uint32_t turn = 0;              // number of this turn, from 1
   uint32_t lost_records = 0;      // records of this connection that found no room, so far
@@ -47,7 +49,8 @@ struct ConnectionOpened {
   uint64_t opened_ns = 0;
 };
 
-// Bytes of a turn: the range [position, position + bytes) of the direction's stream, the first of it captured.
+// Bytes of a turn: the range [position, position + bytes) of the direction's stream, the first of
+// it captured.
 struct DataMoved {
   ConnectionId connection{};
   uint64_t time_ns = 0;
@@ -95,6 +98,7 @@ struct ProcessChanged {
   std::string_view name;
 };
 
-using Event = std::variant<ConnectionOpened, DataMoved, TurnProgress, ConnectionClosed, ProcessChanged>;
+using Event =
+    std::variant<ConnectionOpened, DataMoved, TurnProgress, ConnectionClosed, ProcessChanged>;
 
 }  // namespace sonde

@@ -16,6 +16,8 @@ enum class Role : uint8_t { kUnknown = 0, kClient = 1, kServer = 2 };
 // Direction as the owner of the socket sees it. The numbers are those of bpf/shared/records.h.
 enum class Direction : uint8_t { kIn = 0, kOut = 1 };
 
-constexpr Direction opposite(Direction d) { return d == Direction::kIn ? Direction::kOut : Direction::kIn; }
+constexpr Direction opposite(Direction d) {
+  return d == Direction::kIn ? Direction::kOut : Direction::kIn;
+}
 
 }  // namespace sonde

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics between the aggregation and the exporters: an immutable snapshot of families and their points. Names are
-// OpenTelemetry's ("http.server.request.duration", unit "s"); each exporter spells them its own way.
+// Metrics between the aggregation and the exporters: an immutable snapshot of families and their
+// points. Names are OpenTelemetry's ("http.server.request.duration", unit "s"); each exporter
+// spells them its own way.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace sonde {
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 struct HistogramValue {
-  // counts[i] are those in (bounds[i-1], bounds[i]]; one more than bounds, the last is the rest. Not cumulative.
+  // counts[i] are those in (bounds[i-1], bounds[i]]; one more than bounds, the last is the rest.
+  // Not cumulative.
   std::vector<uint64_t> counts;
   double sum = 0;
   uint64_t count = 0;
@@ -28,7 +30,7 @@ struct MetricPoint {
 };
 
 enum class MetricKind : uint8_t {
-  kCounter,    // only grows
+  kCounter,  // only grows
   kGauge,
   kHistogram,  // points hold HistogramValue
   kInfo,       // value 1; what matters are the labels

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy: how many bytes of each turn user space wants of a connection. The numbers are those of bpf/shared/policy.h.
+// Policy: how many bytes of each turn user space wants of a connection. The numbers are those of
+// bpf/shared/policy.h.
 #pragma once
 
 #include <array>
@@ -12,7 +13,7 @@ enum class PolicyMode : uint8_t { kProbe = 0, kHead = 1, kFull = 2, kCount = 3, 
 struct Policy {
   PolicyMode mode = PolicyMode::kProbe;
   std::array<uint32_t, 2> head{};  // kHead: bytes of each turn, by Direction
-  uint32_t burst = 0;              // kHead: a turn longer than this makes the next one ship whole; 0: never
+  uint32_t burst = 0;  // kHead: a turn longer than this makes the next one ship whole; 0: never
   bool operator==(const Policy&) const = default;
 };
 

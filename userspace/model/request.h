@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Request: one finished exchange, as one end of a connection saw it. All views borrow from the flow that made it and
-// are valid during the call that hands it over.
+// Request: one finished exchange, as one end of a connection saw it. All views borrow from the flow
+// that made it and are valid during the call that hands it over.
 #pragma once
 
 #include <array>
@@ -14,14 +14,14 @@ namespace sonde {
 
 // How an exchange ended.
 enum class Outcome : uint8_t {
-  kComplete,   // the answer came whole
-  kClosed,     // the connection ended before the answer did
-  kReset,      // ... by a reset
-  kTimeout,    // ... by a time-out
+  kComplete,  // the answer came whole
+  kClosed,    // the connection ended before the answer did
+  kReset,     // ... by a reset
+  kTimeout,   // ... by a time-out
 };
 
-// A place for the sink's own note on a combination of values (the series it counts in, say). Kept by
-// the flow while exchanges of one connection repeat each other, cleared when they do not.
+// A place for the sink's own note on a combination of values (the series it counts in, say). Kept
+// by the flow while exchanges of one connection repeat each other, cleared when they do not.
 struct RepeatSlot {
   void* note = nullptr;
   uint64_t version = 0;  // the sink's
@@ -43,7 +43,7 @@ struct Request {
 
   uint64_t request_body_bytes = 0;
   uint64_t response_body_bytes = 0;
-  bool request_body_known = true;   // false: the size above is not exact (bytes were cut or lost)
+  bool request_body_known = true;  // false: the size above is not exact (bytes were cut or lost)
   bool response_body_known = true;
 
   // By the schema's attributes; empty: absent.

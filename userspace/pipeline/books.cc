@@ -21,7 +21,8 @@ std::vector<StageLedger> stages_of(const Books& books) {
   std::vector<StageLedger> stages;
   if (!books.kernel.empty()) {
     stages.push_back(kernel_ledger(books.kernel));
-    stages.push_back(ring_ledger(books.kernel, books.records_read, 0));  // malformed: the next stage's
+    stages.push_back(
+        ring_ledger(books.kernel, books.records_read, 0));  // malformed: the next stage's
   }
   stages.push_back(records_ledger(books.pipeline.shards));
   stages.push_back(flows_ledger(books.pipeline.flows, books.pipeline.in_flight));
@@ -40,7 +41,8 @@ void append_books(const Books& books, std::vector<MetricFamily>& out) {
   append_counters("sonde.host", books.host, out);
   out.push_back(gauge("sonde.connections", "", "connections known to the flows",
                       static_cast<double>(books.pipeline.connections)));
-  out.push_back(gauge("sonde.series", "", "label sets kept", static_cast<double>(books.pipeline.series)));
+  out.push_back(
+      gauge("sonde.series", "", "label sets kept", static_cast<double>(books.pipeline.series)));
 }
 
 }  // namespace sonde

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The books: every stage's account at one moment, as own metrics. For operators ("is anything lost?") and for tests,
-// which assert that the sums balance.
+// The books: every stage's account at one moment, as own metrics. For operators ("is anything
+// lost?") and for tests, which assert that the sums balance.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,8 @@ FlowLimits share_of(FlowLimits limits, size_t shards) {
 // One shard, and its thread if there are several.
 struct Pipeline::Worker {
   Worker(ServiceDirectory& directory, PolicyTarget& policies, const PipelineOptions& options)
-      : shard(directory, policies, share_of(options.flows, options.shards), share_of(options.red, options.shards)) {
+      : shard(directory, policies, share_of(options.flows, options.shards),
+              share_of(options.red, options.shards)) {
     if (options.shards > 1) {
       queue = std::make_unique<RecordQueue>(kQueueBytes);
       thread = std::thread([this] { run(); });
@@ -92,7 +93,8 @@ struct Pipeline::Worker {
   std::atomic<bool> wants_sweep{false};
 };
 
-Pipeline::Pipeline(ServiceDirectory& directory, PolicyTarget& policies, const PipelineOptions& options)
+Pipeline::Pipeline(ServiceDirectory& directory, PolicyTarget& policies,
+                   const PipelineOptions& options)
     : target_(options.target) {
   for (size_t i = 0; i < options.shards; i++) {
     workers_.push_back(std::make_unique<Worker>(directory, policies, options));
@@ -108,7 +110,8 @@ void Pipeline::record(std::span<const uint8_t> bytes) {
   }
   uint64_t connection = 0;
   if (bytes.size() >= sizeof(sonde_record_header)) {
-    std::memcpy(&connection, bytes.data() + offsetof(sonde_record_header, connection), sizeof(connection));
+    std::memcpy(&connection, bytes.data() + offsetof(sonde_record_header, connection),
+                sizeof(connection));
   }
   // The id holds a CPU and a count (bpf/maps/connections.h): the multiplication spreads both.
   const uint64_t hash = connection * 0x9e3779b97f4a7c15ull;

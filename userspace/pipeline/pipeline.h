@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pipeline: the shards, fed by one thread. With one shard the feeding thread does the work itself; with more, each has
-// a thread and a queue, and a connection always goes to the same one. All methods are the feeding thread's.
+// Pipeline: the shards, fed by one thread. With one shard the feeding thread does the work itself;
+// with more, each has a thread and a queue, and a connection always goes to the same one. All
+// methods are the feeding thread's.
 #pragma once
 
 #include <cstdint>

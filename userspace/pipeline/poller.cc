@@ -22,7 +22,8 @@ constexpr uint64_t kMs = 1'000'000;
 
 }  // namespace
 
-Poller::Poller(KernelSide& kernel, Pipeline& pipeline, const PollerOptions& options, Tap tap, Extra extra)
+Poller::Poller(KernelSide& kernel, Pipeline& pipeline, const PollerOptions& options, Tap tap,
+               Extra extra)
     : kernel_(kernel),
       pipeline_(pipeline),
       options_(options),

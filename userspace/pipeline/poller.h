@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Poller: the thread that reads the kernel's ring and feeds the pipeline. It sleeps without a time-out while nothing
-// happens; the first record wakes it, and from then on it batches: at most one wake-up in each interval, or when the
-// ring fills. Whoever wants the current metrics asks through collect(), and is answered between two batches, with
-// everything counted that happened before.
+// Poller: the thread that reads the kernel's ring and feeds the pipeline. It sleeps without a
+// time-out while nothing happens; the first record wakes it, and from then on it batches: at most
+// one wake-up in each interval, or when the ring fills. Whoever wants the current metrics asks
+// through collect(), and is answered between two batches, with everything counted that happened
+// before.
 #pragma once
 
 #include <atomic>
@@ -31,10 +32,12 @@ class Poller : public MetricSource, private RecordReader {
   // Sees each record before the pipeline does: the tape, the inventory. The poller's thread.
   using Tap = std::function<void(std::span<const uint8_t>)>;
   // Adds what is not the pipeline's to a snapshot. The poller's thread.
-  using Extra = std::function<void(const PipelineSnapshot&, uint64_t records_read, std::vector<MetricFamily>&)>;
+  using Extra = std::function<void(const PipelineSnapshot&, uint64_t records_read,
+                                   std::vector<MetricFamily>&)>;
 
   // kernel and pipeline must outlive the poller.
-  Poller(KernelSide& kernel, Pipeline& pipeline, const PollerOptions& options, Tap tap, Extra extra);
+  Poller(KernelSide& kernel, Pipeline& pipeline, const PollerOptions& options, Tap tap,
+         Extra extra);
   ~Poller() override;
 
   Result<> start();

@@ -62,8 +62,8 @@ class RedMetrics {
   RedMetrics& operator=(const RedMetrics&) = delete;
 
   // Counts one exchange. service must not be null; it is kept alive as long as it may be asked for.
-  // What it returns may be given to add_again() with exchanges of the same values and service; null:
-  // they are not measured.
+  // What it returns may be given to add_again() with exchanges of the same values and service;
+  // null: they are not measured.
   Series* add(const Request& request, const ServiceRef& service);
   void add_again(Series& series, const Request& request);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ServiceDirectory: what the pipeline asks of the inventory. Implementations answer from any thread.
+// ServiceDirectory: what the pipeline asks of the inventory. Implementations answer from any
+// thread.
 #pragma once
 
 #include "userspace/model/events.h"

@@ -4,13 +4,15 @@
 namespace sonde {
 namespace {
 
-// Excluded connections that were told before the kernel side knew: few, and each goes with its close record. Beyond
-// this the oldest knowledge is dropped; the flows then meet such a connection as one never opened.
+// Excluded connections that were told before the kernel side knew: few, and each goes with its
+// close record. Beyond this the oldest knowledge is dropped; the flows then meet such a connection
+// as one never opened.
 constexpr size_t kMaxExcluded = 65536;
 
 }  // namespace
 
-Shard::Shard(ServiceDirectory& directory, PolicyTarget& policies, const FlowLimits& flows, const RedLimits& red)
+Shard::Shard(ServiceDirectory& directory, PolicyTarget& policies, const FlowLimits& flows,
+             const RedLimits& red)
     : directory_(directory), policies_(policies), flows_(*this, flows), red_(red) {}
 
 void Shard::record(std::span<const uint8_t> bytes) {
@@ -91,8 +93,8 @@ bool Shard::repeated(const Request& request, const ConnectionFacts& /*connection
 void Shard::policy(const ConnectionFacts& connection, const Policy& policy, bool learn) {
   policies_.set_policy(connection.id, policy);
   if (learn) {
-    policies_.learn_policy(connection.role, connection.local, connection.remote, connection.network_namespace,
-                           policy);
+    policies_.learn_policy(connection.role, connection.local, connection.remote,
+                           connection.network_namespace, policy);
   }
 }
 

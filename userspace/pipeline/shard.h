@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shard: its own share of the connections, from raw record to counted request. One thread uses it; nothing is shared
-// but the directory and the policy target, which are made for many.
+// Shard: its own share of the connections, from raw record to counted request. One thread uses it;
+// nothing is shared but the directory and the policy target, which are made for many.
 #pragma once
 
 #include <tsl/robin_set.h>
@@ -17,10 +17,10 @@
 namespace sonde {
 
 // X(name, help); records_seen = records_taken + records_excluded + records_malformed.
-#define SONDE_SHARD_COUNTERS(X)                                                   \
-  X(records_seen, "records handed to the pipeline")                               \
-  X(records_taken, "records of watched connections, and of processes")                              \
-  X(records_excluded, "records of connections that the selection leaves out")     \
+#define SONDE_SHARD_COUNTERS(X)                                               \
+  X(records_seen, "records handed to the pipeline")                           \
+  X(records_taken, "records of watched connections, and of processes")        \
+  X(records_excluded, "records of connections that the selection leaves out") \
   X(records_malformed, "records that could not be decoded")
 
 struct ShardCounters {
@@ -32,7 +32,8 @@ struct ShardCounters {
 class Shard : private FlowSink {
  public:
   // directory and policies must outlive the shard.
-  Shard(ServiceDirectory& directory, PolicyTarget& policies, const FlowLimits& flows, const RedLimits& red);
+  Shard(ServiceDirectory& directory, PolicyTarget& policies, const FlowLimits& flows,
+        const RedLimits& red);
 
   // One record of one of our connections.
   void record(std::span<const uint8_t> bytes);

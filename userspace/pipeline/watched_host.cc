@@ -53,7 +53,8 @@ Result<> WatchedHost::start() {
 }
 
 void WatchedHost::judge(const std::shared_ptr<const Process>& process) {
-  // Rules with ports are asked for each connection: its bytes come, and are dropped by the shard if excluded.
+  // Rules with ports are asked for each connection: its bytes come, and are dropped by the shard if
+  // excluded.
   const bool excluded = selection_.decide(facts_of(*process)) == Selected::kExcluded;
   verdict_(process->pid, !excluded);
 }
@@ -134,14 +135,15 @@ ServiceRef WatchedHost::service_of(Pid pid) {
   if (const auto found = services_.find(name); found != services_.end()) {
     return found->second;
   }
-  // All processes of one name are one instance: a label for each of a million short-lived ones would be the end of
-  // whoever stores them.
-  auto service = std::make_shared<const Service>(Service{.name = name,
-                                                         .name_space = {},
-                                                         .instance = fmt::format("{}:{}", host_name_, name),
-                                                         .job = name,
-                                                         .language = {},
-                                                         .extra = {}});
+  // All processes of one name are one instance: a label for each of a million short-lived ones
+  // would be the end of whoever stores them.
+  auto service =
+      std::make_shared<const Service>(Service{.name = name,
+                                              .name_space = {},
+                                              .instance = fmt::format("{}:{}", host_name_, name),
+                                              .job = name,
+                                              .language = {},
+                                              .extra = {}});
   if (services_.size() < kMaxServices) {
     services_.emplace(name, service);
   }

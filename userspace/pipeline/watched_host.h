@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// WatchedHost: who is who on this host, and who is watched. Joins the inventory (names), the selection (rules) and the
-// kernel side (verdicts). News of processes come in on the poller's thread in the order of the ring; /proc is read on
-// a thread of our own - or by whoever asks about a process whose news were not read yet, so that no exchange is counted
-// under the name a process had before its exec.
+// WatchedHost: who is who on this host, and who is watched. Joins the inventory (names), the
+// selection (rules) and the kernel side (verdicts). News of processes come in on the poller's
+// thread in the order of the ring; /proc is read on a thread of our own - or by whoever asks about
+// a process whose news were not read yet, so that no exchange is counted under the name a process
+// had before its exec.
 #pragma once
 
 #include <array>
@@ -23,9 +24,10 @@
 namespace sonde {
 
 // X(name, help)
-#define SONDE_HOST_COUNTERS(X)                                            \
-  X(changes_seen, "forks, execs and exits told by the kernel side")       \
-  X(changes_dropped, "of them not kept for want of room: the process is read when it is asked about")
+#define SONDE_HOST_COUNTERS(X)                                      \
+  X(changes_seen, "forks, execs and exits told by the kernel side") \
+  X(changes_dropped,                                                \
+    "of them not kept for want of room: the process is read when it is asked about")
 
 class WatchedHost : public ServiceDirectory {
  public:
@@ -76,7 +78,7 @@ class WatchedHost : public ServiceDirectory {
   bool stop_ = false;
   std::atomic<bool> behind_{false};  // news_ is not empty
 
-  std::mutex services_mutex_;  // guards services_
+  std::mutex services_mutex_;                                // guards services_
   std::map<std::string, ServiceRef, std::less<>> services_;  // by name
 
   std::atomic<uint64_t> version_{0};

@@ -9,14 +9,15 @@ namespace sonde {
 namespace {
 
 constexpr std::string_view kSocktpMisses =
-    "payload of io_uring, sendfile and of several messages in one call (counted); bytes spliced from a socket and "
+    "payload of io_uring, sendfile and of several messages in one call (counted); bytes spliced "
+    "from a socket and "
     "zero-copy receive (seen as a gap)";
 
 constexpr DoorKind kDoors[] = {
     {"socktp-btf", "typed tracepoints at socket calls, state in the sockets", kSocktpMisses,
      sockets_btf_bpf__elf_bytes, "connections", "connections_by_address"},
-    {"socktp-raw", "raw tracepoints at socket calls, state in a hash", kSocktpMisses, sockets_raw_bpf__elf_bytes,
-     "connections_by_address", "connections"},
+    {"socktp-raw", "raw tracepoints at socket calls, state in a hash", kSocktpMisses,
+     sockets_raw_bpf__elf_bytes, "connections_by_address", "connections"},
 };
 
 }  // namespace
@@ -56,6 +57,8 @@ Result<std::unique_ptr<Door>> Door::open(const DoorKind& kind, MapPool& pool, ui
   return std::unique_ptr<Door>(new Door(kind, std::move(*object)));
 }
 
-Result<std::vector<uint8_t>> Door::sweep() { return object_->iterate("sweep", object_->map_fd(kind_.connections)); }
+Result<std::vector<uint8_t>> Door::sweep() {
+  return object_->iterate("sweep", object_->map_fd(kind_.connections));
+}
 
 }  // namespace sonde

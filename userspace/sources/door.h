@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Door: one way to see bytes at sockets (docs/architecture/overview.md), loaded and attached. Which doors there are is
-// the list in door.cc; the best one that loads and proves itself is taken.
+// Door: one way to see bytes at sockets (docs/architecture/overview.md), loaded and attached. Which
+// doors there are is the list in door.cc; the best one that loads and proves itself is taken.
 #pragma once
 
 #include <memory>
@@ -27,10 +27,10 @@ std::span<const DoorKind> door_kinds();
 
 class Door {
  public:
-  // Loads and attaches; nothing is watched until the switchboard's only_port says so. max_connections bounds the doors
-  // that keep connections in a hash.
-  static Result<std::unique_ptr<Door>> open(const DoorKind& kind, MapPool& pool, uint32_t ring_bytes,
-                                            uint32_t max_connections);
+  // Loads and attaches; nothing is watched until the switchboard's only_port says so.
+  // max_connections bounds the doors that keep connections in a hash.
+  static Result<std::unique_ptr<Door>> open(const DoorKind& kind, MapPool& pool,
+                                            uint32_t ring_bytes, uint32_t max_connections);
 
   const DoorKind& kind() const { return kind_; }
   // Progress records of turns that fell silent, one behind the other.
@@ -39,7 +39,8 @@ class Door {
   void detach() { object_->detach(); }
 
  private:
-  Door(const DoorKind& kind, std::unique_ptr<BpfObject> object) : kind_(kind), object_(std::move(object)) {}
+  Door(const DoorKind& kind, std::unique_ptr<BpfObject> object)
+      : kind_(kind), object_(std::move(object)) {}
 
   const DoorKind& kind_;
   std::unique_ptr<BpfObject> object_;

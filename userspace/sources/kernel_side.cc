@@ -44,7 +44,8 @@ sonde_policy to_kernel(const Policy& policy) {
 
 }  // namespace
 
-KernelSide::KernelSide(std::unique_ptr<MapPool> pool, std::unique_ptr<Door> door, ControlPage control)
+KernelSide::KernelSide(std::unique_ptr<MapPool> pool, std::unique_ptr<Door> door,
+                       ControlPage control)
     : pool_(std::move(pool)),
       door_(std::move(door)),
       control_(std::move(control)),
@@ -67,8 +68,8 @@ Result<std::unique_ptr<KernelSide>> KernelSide::open(const KernelSideOptions& op
       reasons += fmt::format("\n  {}: {}", kind.name, proven.error().what);
       continue;
     }
-    std::unique_ptr<KernelSide> out(
-        new KernelSide(std::move(proven->pool), std::move(proven->door), std::move(proven->control)));
+    std::unique_ptr<KernelSide> out(new KernelSide(std::move(proven->pool), std::move(proven->door),
+                                                   std::move(proven->control)));
     out->self_ = proven->report.self;
     out->control_.set_self(out->self_);
     out->control_.set_ring_wake_bytes(options.ring_bytes / 4);
@@ -78,8 +79,9 @@ Result<std::unique_ptr<KernelSide>> KernelSide::open(const KernelSideOptions& op
       out->warnings_.push_back("new processes are not seen at once: " + hooks.error().what);
     }
     if (auto noted = note_listeners(*out->pool_); !noted) {
-      out->warnings_.push_back("roles of connections older than Sonde are guessed from their bytes: " +
-                               noted.error().what);
+      out->warnings_.push_back(
+          "roles of connections older than Sonde are guessed from their bytes: " +
+          noted.error().what);
     }
     return out;
   }
@@ -121,7 +123,8 @@ std::vector<ProgramFacts> KernelSide::programs() const {
 }
 
 Result<> KernelSide::watch_process(Pid pid, bool watched) {
-  return decisions_.set_process(static_cast<uint32_t>(pid), watched ? SONDE_PROCESS_WATCHED : SONDE_PROCESS_EXCLUDED);
+  return decisions_.set_process(static_cast<uint32_t>(pid),
+                                watched ? SONDE_PROCESS_WATCHED : SONDE_PROCESS_EXCLUDED);
 }
 
 Result<> KernelSide::set_policy(ConnectionId connection, const Policy& policy) {
@@ -130,8 +133,8 @@ Result<> KernelSide::set_policy(ConnectionId connection, const Policy& policy) {
   return done;
 }
 
-Result<> KernelSide::learn_policy(Role role, const Address& local, const Address& remote, uint32_t network_namespace,
-                                  const Policy& policy) {
+Result<> KernelSide::learn_policy(Role role, const Address& local, const Address& remote,
+                                  uint32_t network_namespace, const Policy& policy) {
   sonde_endpoint endpoint{};
   endpoint.role = static_cast<uint8_t>(role);
   endpoint.network_namespace = network_namespace;

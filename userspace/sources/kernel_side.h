@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// KernelSide: the whole of Sonde in the kernel, behind one face - the proven door, the process hooks, the ring, the
-// switchboard, the decisions and the ledger. Everything detaches when it goes (and when we are killed: nothing is
-// pinned). The reading half (drain, sweep, reader states) is for one thread; the rest is for any.
+// KernelSide: the whole of Sonde in the kernel, behind one face - the proven door, the process
+// hooks, the ring, the switchboard, the decisions and the ledger. Everything detaches when it goes
+// (and when we are killed: nothing is pinned). The reading half (drain, sweep, reader states) is
+// for one thread; the rest is for any.
 #pragma once
 
 #include <bitset>
@@ -36,7 +37,8 @@ struct DoorAttempt {
 
 class KernelSide {
  public:
-  // Tries the doors, best first, until one loads and proves itself. attempts (if given) tells of each, also on failure.
+  // Tries the doors, best first, until one loads and proves itself. attempts (if given) tells of
+  // each, also on failure.
   static Result<std::unique_ptr<KernelSide>> open(const KernelSideOptions& options,
                                                   std::vector<DoorAttempt>* attempts = nullptr);
 
@@ -57,11 +59,13 @@ class KernelSide {
   std::vector<ProgramFacts> programs() const;
 
   Result<> watch_process(Pid pid, bool watched);
-  Result<> set_ports_off(const std::bitset<65536>& ports) { return decisions_.set_ports_off(ports); }
+  Result<> set_ports_off(const std::bitset<65536>& ports) {
+    return decisions_.set_ports_off(ports);
+  }
   // The policy of a connection; learn: also of later ones of its endpoint.
   Result<> set_policy(ConnectionId connection, const Policy& policy);
-  Result<> learn_policy(Role role, const Address& local, const Address& remote, uint32_t network_namespace,
-                        const Policy& policy);
+  Result<> learn_policy(Role role, const Address& local, const Address& remote,
+                        uint32_t network_namespace, const Policy& policy);
 
  private:
   KernelSide(std::unique_ptr<MapPool> pool, std::unique_ptr<Door> door, ControlPage control);

@@ -12,7 +12,8 @@ namespace sonde {
 // Loads and attaches the process hooks; they tell from now on.
 Result<std::unique_ptr<BpfObject>> open_process_hooks(MapPool& pool, uint32_t ring_bytes);
 
-// Notes the ports that have a listener in this network namespace, for the roles of older connections.
+// Notes the ports that have a listener in this network namespace, for the roles of older
+// connections.
 Result<> note_listeners(MapPool& pool);
 
 }  // namespace sonde

@@ -23,7 +23,8 @@
 namespace sonde {
 namespace {
 
-// How a message travels: the sender's call, the receiver's call, and whether the sender's bytes can be read.
+// How a message travels: the sender's call, the receiver's call, and whether the sender's bytes can
+// be read.
 struct Exchange {
   const char* name;
   bool (*send)(int fd, std::string_view text);
@@ -114,8 +115,8 @@ Result<std::pair<Fd, Fd>> connect_pair(ControlPage& control) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (!listener.ok() || bind(listener.get(), generic, size) != 0 || listen(listener.get(), 1) != 0 ||
-      getsockname(listener.get(), generic, &size) != 0) {
+  if (!listener.ok() || bind(listener.get(), generic, size) != 0 ||
+      listen(listener.get(), 1) != 0 || getsockname(listener.get(), generic, &size) != 0) {
     return fail_errno("listen on loopback", errno);
   }
   control.set_only_port(ntohs(address.sin_port));
@@ -149,7 +150,8 @@ class Collector : public RecordReader {
   void on(const DataMoved& event) {
     End& end = ends_[event.connection];
     end.moved.push_back(event);
-    end.payloads.emplace_back(reinterpret_cast<const char*>(event.captured.data()), event.captured.size());
+    end.payloads.emplace_back(reinterpret_cast<const char*>(event.captured.data()),
+                              event.captured.size());
   }
   void on(const TurnProgress&) {}
   void on(const ConnectionClosed& event) { ends_[event.connection].closed = true; }
@@ -172,13 +174,15 @@ class Collector : public RecordReader {
 };
 
 // Compares what one end told with what it did. asks: it sent the odd messages (1st, 3rd ...).
-std::string check_end(const End& end, const std::vector<std::string>& messages, bool asks, size_t& checks) {
+std::string check_end(const End& end, const std::vector<std::string>& messages, bool asks,
+                      size_t& checks) {
   auto wrong = [&](size_t i, const char* fact) {
-    return fmt::format("{} end, message {} ({}): {}", asks ? "client" : "server", i, kExchanges[i / 2].name, fact);
+    return fmt::format("{} end, message {} ({}): {}", asks ? "client" : "server", i,
+                       kExchanges[i / 2].name, fact);
   };
   if (end.moved.size() != messages.size()) {
-    return fmt::format("{} end told {} calls instead of {}", asks ? "client" : "server", end.moved.size(),
-                       messages.size());
+    return fmt::format("{} end told {} calls instead of {}", asks ? "client" : "server",
+                       end.moved.size(), messages.size());
   }
   uint64_t positions[2] = {0, 0};
   for (size_t i = 0; i < messages.size(); i++) {
@@ -229,15 +233,18 @@ Result<SelfTestReport> prove_door(const MapPool& pool, ControlPage& control) {
     for (const Exchange& exchange : kExchanges) {
       for (int from = 0; from < 2; from++) {
         messages.push_back(fmt::format("sonde self-test {} by {}", messages.size(), exchange.name));
-        if (!exchange.send(fds[from], messages.back()) || !exchange.receive(fds[1 - from], messages.back().size())) {
-          return fail_errno(fmt::format("self-test: exchange on loopback by {}", exchange.name), errno);
+        if (!exchange.send(fds[from], messages.back()) ||
+            !exchange.receive(fds[1 - from], messages.back().size())) {
+          return fail_errno(fmt::format("self-test: exchange on loopback by {}", exchange.name),
+                            errno);
         }
       }
     }
     // Both close with nothing unread, the client first: no time-wait holds the server's end.
   }
   SelfTestReport report;
-  // The last end is destroyed when the kernel has exchanged both FINs: at once, but not in our call.
+  // The last end is destroyed when the kernel has exchanged both FINs: at once, but not in our
+  // call.
   for (int tries = 0; tries < 100; tries++) {
     (*ring)->drain();
     const End* client = collector.of(Role::kClient);
@@ -249,9 +256,11 @@ Result<SelfTestReport> prove_door(const MapPool& pool, ControlPage& control) {
   }
   const End* client = collector.of(Role::kClient);
   const End* server = collector.of(Role::kServer);
-  if (client == nullptr || server == nullptr || collector.ends() != 2 || collector.undecoded() != 0) {
-    return fail(fmt::format("self-test: {} ends of one connection were told instead of a client's and a server's",
-                            collector.ends()));
+  if (client == nullptr || server == nullptr || collector.ends() != 2 ||
+      collector.undecoded() != 0) {
+    return fail(fmt::format(
+        "self-test: {} ends of one connection were told instead of a client's and a server's",
+        collector.ends()));
   }
   for (const End* end : {client, server}) {
     const std::string wrong = check_end(*end, messages, end == client, report.checks);
@@ -263,7 +272,8 @@ Result<SelfTestReport> prove_door(const MapPool& pool, ControlPage& control) {
       client->opened.sequence_out != server->opened.sequence_in) {
     return fail("self-test: the two ends do not join by their sequence numbers");
   }
-  if (client->opened.local.port != server->opened.remote.port || client->opened.midway || server->opened.midway) {
+  if (client->opened.local.port != server->opened.remote.port || client->opened.midway ||
+      server->opened.midway) {
     return fail("self-test: wrong addresses");
   }
   report.checks += 3;

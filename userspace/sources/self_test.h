@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The self-test: a door is trusted only after it told a loopback exchange of our own exactly - each call's bytes, each
-// trap's silence, the positions, both ends' join. During it nothing else is watched.
+// The self-test: a door is trusted only after it told a loopback exchange of our own exactly - each
+// call's bytes, each trap's silence, the positions, both ends' join. During it nothing else is
+// watched.
 #pragma once
 
 #include <cstdint>
