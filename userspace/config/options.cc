@@ -14,37 +14,37 @@ constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "e
 constexpr std::array<std::string_view, 3> kDoors = {"auto", "socktp-btf", "socktp-raw"};
 
 // Each takes the place of the value as a lambda, so that a line of the table names it once.
-template <auto Of>
+template <auto kAt>
 constexpr FlagOption flag() {
-  return {[](Config& c) -> bool& { return Of(c); }};
+  return {[](Config& c) -> bool& { return kAt(c); }};
 }
-template <auto Of>
+template <auto kAt>
 constexpr IntegerOption integer(uint64_t min, uint64_t max, Unit unit = Unit::kNone,
                                 bool power_of_two = false) {
-  return {[](Config& c) -> uint64_t& { return Of(c); }, min, max, unit, power_of_two};
+  return {[](Config& c) -> uint64_t& { return kAt(c); }, min, max, unit, power_of_two};
 }
-template <auto Of>
+template <auto kAt>
 constexpr NumberOption number(double min, double max) {
-  return {[](Config& c) -> double& { return Of(c); }, min, max};
+  return {[](Config& c) -> double& { return kAt(c); }, min, max};
 }
-template <auto Of>
+template <auto kAt>
 constexpr ChoiceOption choice(std::span<const std::string_view> names) {
-  return {names, [](const Config& c) { return static_cast<size_t>(Of(c)); },
+  return {names, [](const Config& c) { return static_cast<size_t>(kAt(c)); },
           [](Config& c, size_t i) {
-            Of(c) = static_cast<std::remove_reference_t<decltype(Of(c))>>(i);
+            kAt(c) = static_cast<std::remove_reference_t<decltype(kAt(c))>>(i);
           }};
 }
-template <auto Of>
+template <auto kAt>
 constexpr TextOption text(std::optional<std::string> (*check)(std::string_view) = nullptr) {
-  return {[](Config& c) -> std::string& { return Of(c); }, check};
+  return {[](Config& c) -> std::string& { return kAt(c); }, check};
 }
-template <auto Of>
+template <auto kAt>
 constexpr TextListOption texts() {
-  return {[](Config& c) -> std::vector<std::string>& { return Of(c); }};
+  return {[](Config& c) -> std::vector<std::string>& { return kAt(c); }};
 }
-template <auto Of>
+template <auto kAt>
 constexpr RuleListOption rules() {
-  return {[](Config& c) -> std::vector<SelectionRule>& { return Of(c); }};
+  return {[](Config& c) -> std::vector<SelectionRule>& { return kAt(c); }};
 }
 
 // Names are not resolved: the port must be there before the network's name service is.
@@ -72,6 +72,7 @@ std::optional<std::string> check_listen(std::string_view value) {
   return std::nullopt;
 }
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a member cannot stand in them
 #define SONDE_AT(member) [](auto& c) -> auto& { return c.member; }
 
 using enum OptionGroup;

@@ -40,6 +40,7 @@ constexpr uint64_t kExitGraceNs = 10'000'000'000;
   X(unknown, "askings for a process that is not known")
 
 enum class InventoryCount : uint8_t {
+// NOLINTNEXTLINE(readability-identifier-naming): spelt as in the metrics
 #define X(name, help) name,
   SONDE_INVENTORY_COUNTERS(X)
 #undef X

@@ -20,7 +20,7 @@ namespace {
 constexpr size_t kMaxStat = 1024;
 constexpr size_t kMaxStatus = 4096;  // the users stand in its first lines
 constexpr size_t kMaxExecutable = 4096;
-constexpr size_t kMaxArgumentsRead = 32 * 1024;  // a Java class path stands before the class
+constexpr size_t kMaxArgumentsRead = 32'768;  // a Java class path stands before the class
 constexpr size_t kMaxCgroupFile = 2 * kMaxCgroupPath;
 
 ProcFailure failure_of(int error) {
@@ -111,6 +111,7 @@ Result<> ProcRoot::for_each(const std::function<bool(Pid)>& visit) const {
   if (directory == nullptr) {
     return fail_errno(path_, errno);
   }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;
     uint32_t pid = 0;
