@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the exact gate's figures are shown: tables, the page, the plot."""
+
+import gate
+from charts import Bar, bar_chart
+from facts import Window
+from tables import table
+
+AIMS = {("keepalive", "sonde"): 0.90, ("close", "sonde"): 0.90,
+        ("keepalive", "bystander"): 0.99, ("close", "bystander"): 0.99}  # fmt: skip
+PROFILE_LINES = 100
+
+
+def thousands(instructions: float) -> str:
+    return f"{instructions / 1000:.1f}"
+
+
+def rows(measured: list[gate.Row]) -> str:
+    bare = {row.load: row.instructions for row in measured if row.agent == "none"}
+    lines = []
+    for row in measured:
+        aim = AIMS.get((row.load, row.agent))
+        reached = "" if aim is None else f"{aim:.0%}: {'reached' if row.kept >= aim else 'missed'}"
+        lines.append([row.load, row.agent, f"{row.rate:,.0f}", thousands(row.instructions),
+                      thousands(row.instructions - bare[row.load]), f"{row.kept:.1%}", f"{row.spread:.1%}", reached])  # fmt: skip
+    head = ["load", "agent", ">requests/s", ">thousand instructions a request", ">added", ">kept", ">spread", "aim"]
+    return table(head, lines)
+
+
+def breakdown(windows: dict[str, list[Window]], agents: list[str]) -> str:
+    """Threads from the rounds, BPF programs from the window with statistics. The programs' time is part of the
+    threads' in which they ran, and holds the statistics' own clock: about 50 instructions a run."""
+    lines = []
+    for load, own in windows.items():
+        for agent in agents:
+            for thread, spent in gate.breakdown(own, agent).items():
+                lines.append([load, agent, thread, f"{spent:,.0f}", ""])
+            for window in own:
+                if window.agent == agent and window.counts_programs:
+                    for name, (spent, runs) in sorted(window.programs_per_request().items()):
+                        lines.append([load, agent, f"BPF {name}", f"{spent:,.0f}", f"{runs:.2f}"])
+    return table(["load", "agent", "where", ">instructions a request", ">runs"], lines)
+
+
+def profile(load: str, window: Window) -> str:
+    """The largest shares of a window; samples of the virtual clock, so of instructions."""
+    sampled = sum(ns for *_, ns in window.profile)
+    lines = [
+        [thread, binary, symbol, f"{ns / sampled * window.instructions:,.0f}"]
+        for thread, binary, symbol, ns in sorted(window.profile, key=lambda line: -line[3])[:PROFILE_LINES]
+    ]
+    title = f"{load}, {window.agent}: {window.instructions:,.0f} instructions a request, sampling included"
+    return f"{title}\n\n{table(['thread', 'binary', 'symbol', '>instructions a request'], lines)}"
+
+
+def page(title: str, measured: list[gate.Row], windows: dict[str, list[Window]], agents: list[str]) -> str:
+    throughput, parts = rows(measured), breakdown(windows, agents)
+    return (
+        f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `exact.json` holds what "
+        f"the gate compares with. Medians of alternating rounds.\n\n{throughput}\n\n![kept](exact.svg)\n\n"
+        "## Where they go\n\nnginx and the agent by thread; `rest` is wrk and what no thread is charged with. The "
+        "time of a BPF program is part of the thread's in which it ran, and holds the statistics' clock, about 50 "
+        f"instructions a run.\n\n{parts}\n"
+    )
+
+
+def plot(title: str, measured: list[gate.Row]) -> str:
+    bare = {row.load: row.instructions for row in measured if row.agent == "none"}
+    bars = [
+        Bar(row.load, row.agent, row.instructions - bare[row.load],
+            f"{thousands(row.instructions - bare[row.load])} k, keeps {row.kept:.1%}")
+        for row in measured if row.agent != "none"
+    ]  # fmt: skip
+    return bar_chart("Instructions added to a request", title, bars)
