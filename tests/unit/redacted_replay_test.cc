@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "userspace/flows/flows.h"
-#include "userspace/pipeline/tape_redaction.h"
+#include "userspace/cli/tape_redaction.h"
 #include "userspace/protocols/http1_redact.h"
 #include "userspace/sources/decode.h"
 
