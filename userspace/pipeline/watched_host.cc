@@ -151,7 +151,15 @@ ServiceRef WatchedHost::service_of(Pid pid) {
 }
 
 bool WatchedHost::watched(const ConnectionOpened& connection) {
-  const auto process = process_of(connection.pid);
+  auto process = process_of(connection.pid);
+  if (process && process->start_ticks == 0) {
+    // Known from its parent only: a server may have changed its user since the fork.
+    const std::lock_guard writer(inventory_mutex_);
+    if (auto confirmed = inventory_.confirm(connection.pid)) {
+      process = std::move(confirmed);
+      judge(process);
+    }
+  }
   const ConnectionPorts ports{connection.role, connection.local.port, connection.remote.port};
   return selection_.includes(process ? facts_of(*process) : ProcessFacts{}, ports);
 }
