@@ -37,8 +37,6 @@ static __always_inline bool send_open(struct sock *sk, struct connection *conn,
 	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_header(&record->header, SONDE_RECORD_OPEN, sizeof(*record), conn->id, now);
-	if (conn->midway)
-		record->header.flags = SONDE_FLAG_MIDWAY;
 	record->family = addresses_of(sk, record->local_address, record->remote_address);
 	record->local_port = conn->local_port;
 	record->remote_port = conn->remote_port;
@@ -51,6 +49,8 @@ static __always_inline bool send_open(struct sock *sk, struct connection *conn,
 	record->position_in = conn->position[SONDE_IN] - (direction == SONDE_IN ? before : 0);
 	record->position_out = conn->position[SONDE_OUT] - (direction == SONDE_OUT ? before : 0);
 	record->opened_ns = conn->opened_ns;
+	if (conn->midway || record->position_in || record->position_out)
+		record->header.flags = SONDE_FLAG_MIDWAY;
 	bpf_ringbuf_submit(record, wake_flags(board));
 	conn->told = 1;
 	count->of[SONDE_COUNT_connections_opened]++;
