@@ -37,8 +37,6 @@ static __always_inline bool send_open(struct sock *sk, struct connection *conn,
 	}
 	__builtin_memset(record, 0, sizeof(*record));
 	fill_header(&record->header, SONDE_RECORD_OPEN, sizeof(*record), conn->id, now);
-	if (conn->midway)
-		record->header.flags = SONDE_FLAG_MIDWAY;
 	record->family = addresses_of(sk, record->local_address, record->remote_address);
 	record->local_port = conn->local_port;
 	record->remote_port = conn->remote_port;
@@ -51,6 +49,8 @@ static __always_inline bool send_open(struct sock *sk, struct connection *conn,
 	record->position_in = conn->position[SONDE_IN] - (direction == SONDE_IN ? before : 0);
 	record->position_out = conn->position[SONDE_OUT] - (direction == SONDE_OUT ? before : 0);
 	record->opened_ns = conn->opened_ns;
+	if (conn->midway || record->position_in || record->position_out)
+		record->header.flags = SONDE_FLAG_MIDWAY;
 	bpf_ringbuf_submit(record, wake_flags(board));
 	conn->told = 1;
 	count->of[SONDE_COUNT_connections_opened]++;
@@ -180,15 +180,14 @@ static int gather_piece(__u32 index, struct gathering *g)
 /* One record of at most cap captured bytes. The place reserved is twice that: the verifier sees the
  * place where a piece goes and its length apart, each up to cap. What lies behind the captured
  * bytes is never looked at. Returns the number captured; fault or lost are set where that ends the
- * shipment.
+ * shipment. last: no other record of this call follows.
  */
-static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap)
+static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap, bool last)
 {
 	struct sonde_data_record *record =
 		bpf_ringbuf_reserve(&events, sizeof(*record) + 2 * cap, 0);
 	struct gathering g = {.s = s, .record = record, .cap = cap};
 	__u32 filled;
-	bool last;
 
 	if (!record) {
 		lose_record(s->conn, s->count);
@@ -200,9 +199,7 @@ static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap)
 	bpf_loop(SONDE_SEGMENTS_PER_RECORD, gather_piece, &g, 0);
 	filled = record->captured;
 	/* The last record of the call stands for all that is left of it. */
-	last = s->fault || filled == s->wanted || cap < SONDE_CAPTURE_MEDIUM;
-	if (last && filled < s->wanted)
-		s->fault = true;
+	last = last || s->fault || filled == s->wanted;
 	fill_data(record, s, sizeof(*record) + 2 * cap, last ? s->bytes : filled, filled);
 	bpf_ringbuf_submit(record, wake_flags(s->board));
 	s->count->of[SONDE_COUNT_records_sent]++;
@@ -216,10 +213,12 @@ static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap)
 /* One record of a shipment too large for a small one. */
 static int ship_more(__u32 index, struct shipment *s)
 {
+	const bool last = index == SONDE_RECORDS_PER_CALL - 1;
+
 	if (s->wanted <= SONDE_CAPTURE_MEDIUM)
-		s->shipped += ship_record(s, SONDE_CAPTURE_MEDIUM);
+		s->shipped += ship_record(s, SONDE_CAPTURE_MEDIUM, last);
 	else
-		s->shipped += ship_record(s, SONDE_CAPTURE_LARGE);
+		s->shipped += ship_record(s, SONDE_CAPTURE_LARGE, last);
 	if (!s->wanted)
 		return 1;
 	return (s->fault | s->lost) & 1;
@@ -229,7 +228,7 @@ static int ship_more(__u32 index, struct shipment *s)
 static __always_inline __u32 ship(struct shipment *s)
 {
 	if (s->wanted <= SONDE_CAPTURE_SMALL)
-		return ship_record(s, SONDE_CAPTURE_SMALL);
+		return ship_record(s, SONDE_CAPTURE_SMALL, true);
 	bpf_loop(SONDE_RECORDS_PER_CALL, ship_more, s, 0);
 	return s->shipped;
 }

@@ -85,7 +85,8 @@ static __always_inline bool is_excluded(struct connection *conn, struct sonde_co
 	verdict = bpf_map_lookup_elem(&processes, &pid);
 	if (verdict && *verdict == SONDE_PROCESS_EXCLUDED)
 		return true;
-	return port_is_off(conn->role == SONDE_ROLE_CLIENT ? conn->remote_port : conn->local_port);
+	return (conn->role != SONDE_ROLE_SERVER && port_is_off(conn->remote_port)) ||
+	       (conn->role != SONDE_ROLE_CLIENT && port_is_off(conn->local_port));
 }
 
 /* A new connection begins with what earlier ones of its endpoint taught. */

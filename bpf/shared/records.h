@@ -68,7 +68,8 @@ SONDE_ASSERT_SIZE(struct sonde_record_header, 24);
 
 /* The first record of a new turn: last_turn_* below are those of the turn that just ended. */
 #define SONDE_FLAG_NEW_TURN 0x01
-/* The connection was open before we saw it: its positions do not start at zero. (open) */
+/* The connection was open before we saw it, or its first bytes were not told (lost, or moved
+ * unseen): its positions do not start at zero. (open) */
 #define SONDE_FLAG_MIDWAY 0x02
 /* The peer reset the connection. (close) */
 #define SONDE_FLAG_RESET 0x04

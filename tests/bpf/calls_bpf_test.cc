@@ -289,6 +289,34 @@ TEST_P(CallsTest, OneThreadSendsWhileAnotherReceives) {
   EXPECT_EQ(counted(SONDE_COUNT_bytes_shipped), 240'000u);
 }
 
+// Their calls may be told in another order than they were done. No place in the stream is anybody's
+// then, but the stream is as long as it is.
+TEST_P(CallsTest, ManyThreadsSendOnOneSocket) {
+  constexpr size_t kThreads = 4;
+  constexpr size_t kCalls = 500;
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < kThreads; i++) {
+      threads.emplace_back([fd = client] {
+        for (size_t call = 0; call < kCalls; call++) {
+          say(fd, "0123456789");
+        }
+      });
+    }
+    hear_all(server, kThreads * kCalls * 10, 1000);
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    say(client, "end");
+    MUST(hear(server) == "end");
+  });
+  EXPECT_EQ(client().close.position_out, kThreads * kCalls * 10 + 3);
+  EXPECT_EQ(server().close.position_in, kThreads * kCalls * 10 + 3);
+  const std::string last = fmt::format("out @{} 3 'end'\n", kThreads * kCalls * 10);
+  EXPECT_NE(client().text.find(last), std::string::npos);
+}
+
 SONDE_FOR_EACH_DOOR(CallsTest);
 
 }  // namespace
