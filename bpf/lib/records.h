@@ -89,6 +89,7 @@ struct shipment {
 	__u64 now;
 	__u64 who;
 	__u64 position; /* of the next record */
+	__u64 other_position;
 	__u32 bytes;	/* of the call, not yet told */
 	__u32 wanted;	/* of them, to be captured */
 	__u32 shipped;	/* so far */
@@ -105,6 +106,7 @@ static __always_inline void fill_data(struct sonde_data_record *record, struct s
 	record->header.direction = s->direction;
 	record->header.flags = s->flags | (s->fault ? SONDE_FLAG_UNREADABLE : 0);
 	fill_state(&record->state, s->conn, s->direction);
+	record->state.other_position = s->other_position;
 	record->position = s->position;
 	record->bytes = bytes;
 	record->captured = captured;
@@ -196,7 +198,11 @@ static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap, bo
 	}
 	record->captured = 0;
 	g.wanted = s->wanted < cap ? s->wanted : cap;
-	bpf_loop(SONDE_SEGMENTS_PER_RECORD, gather_piece, &g, 0);
+	/* Most calls have all of it in one buffer: no loop for them. */
+	if (s->cursor.length >= g.wanted)
+		gather_piece(0, &g);
+	else
+		bpf_loop(SONDE_SEGMENTS_PER_RECORD, gather_piece, &g, 0);
 	filled = record->captured;
 	/* The last record of the call stands for all that is left of it. */
 	last = last || s->fault || filled == s->wanted;

@@ -185,6 +185,22 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 	return end - bytes;
 }
 
+/* Where the stream we send stands by the kernel's own word. A thread that reads an answer can be told
+ * before the one that sent the question: our own count is then behind, and the answer begins a turn.
+ * One more than counted is our FIN.
+ */
+static __always_inline __u64 sent_position(struct sock *sk, struct connection *conn)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	__u64 counted = conn->position[SONDE_OUT];
+	__u32 ahead;
+
+	if (!tcp)
+		return counted;
+	ahead = TCP_FIELD(tcp, write_seq) - conn->base[SONDE_OUT] - (__u32)counted;
+	return ahead > 1 && ahead < 0x7fffffff ? counted + ahead : counted;
+}
+
 static __always_inline void begin_turn(struct connection *conn, struct sonde_control *board,
 				       __u8 direction)
 {
@@ -365,6 +381,12 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 	s.bytes = result;
 	s.position = advance(sk, conn, direction, result);
 	new_turn = conn->direction != direction;
+	if (direction == SONDE_IN) {
+		s.other_position = sent_position(sk, conn);
+		new_turn |= s.other_position != conn->position[SONDE_OUT];
+	} else {
+		s.other_position = conn->position[SONDE_IN];
+	}
 	if (new_turn) {
 		begin_turn(conn, s.board, direction);
 		s.flags = SONDE_FLAG_NEW_TURN;
