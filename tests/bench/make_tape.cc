@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "tests/bench/synthetic.h"
-#include "userspace/kernel/tape_writer.h"
 #include "userspace/cli/tape_redaction.h"
+#include "userspace/kernel/tape_writer.h"
 #include "userspace/protocols/http1_redact.h"
 
 int main(int argc, char** argv) {

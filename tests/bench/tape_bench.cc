@@ -7,9 +7,9 @@
 
 #include "tests/bench/synthetic.h"
 #include "userspace/base/crc32c.h"
+#include "userspace/cli/tape_redaction.h"
 #include "userspace/kernel/tape_reader.h"
 #include "userspace/kernel/tape_writer.h"
-#include "userspace/cli/tape_redaction.h"
 #include "userspace/protocols/http1_redact.h"
 
 namespace sonde {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "userspace/flows/flows.h"
 #include "userspace/cli/tape_redaction.h"
+#include "userspace/flows/flows.h"
 #include "userspace/protocols/http1_redact.h"
 #include "userspace/sources/decode.h"
 
