@@ -16,15 +16,16 @@ from facts import read_facts  # noqa: E402
 def told(agent: str, number: int, requests: int, counted: int = 0, lost: int = 0, idle_s: float = 0) -> str:
     lines = [
         f"window\t{agent}\t{number}\t0",
-        'metric\tbefore\thttp_server_request_duration_seconds_count{route="/ a"} 7',
+        'metric\tbefore\thttp_server_request_duration_seconds_count{route="/ a",server_port="8080"} 7',
         'metric\tbefore\tsonde_lost_total{stage="ring"} 0',
         f"requests\t{requests}\t1000000\t0\t900\t1200",
         "cpu\tbefore\t1\t1\tnginx\t1000000\t5",
         f"cpu\tafter\t1\t1\tnginx\t{1000000 + 30000 * requests}\t9",
         "idle\tbefore\t60.00",
         f"idle\tafter\t{60 + idle_s}",
-        f'metric\tafter\thttp_server_request_duration_seconds_count{{route="/ a"}} {7 + counted}',
-        f"metric\tafter\thttp_client_request_duration_seconds_count {counted}",
+        f'metric\tafter\thttp_server_request_duration_seconds_count{{route="/ a",server_port="8080"}} {7 + counted}',
+        f'metric\tafter\thttp_client_request_duration_seconds_count{{server_port="8080"}} {counted}',
+        'metric\tafter\thttp_client_request_duration_seconds_count{server_port="9464"} 1',  # the scrape
         f'metric\tafter\tsonde_lost_total{{stage="ring"}} {lost}',
     ]
     return "\n".join(lines) + "\n"
@@ -74,7 +75,7 @@ class Verdicts(unittest.TestCase):
 
 class Counts(unittest.TestCase):
     def passed(self, agent: str, **facts) -> bool:
-        (check,) = gate.check_counts("keepalive", read_facts(told(agent, 1, 1000, **facts)), 16)
+        (check,) = gate.check_counts("keepalive", read_facts(told(agent, 1, 1000, **facts)), 16, 8080)
         return check.passed
 
     def test_counted_is_sent_and_what_was_in_flight(self):

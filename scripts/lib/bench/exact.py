@@ -27,6 +27,8 @@ LOADS = ("keepalive", "close")
 AGENTS = ("none", "empty", "sonde", "bystander")
 CONNECTIONS = 16
 BODY_BYTES = 612
+PORT = 8080  # nginx.conf's
+PROFILE_S = 3
 GUEST_LIMIT_S = 3600
 SKIP = 77
 
@@ -37,7 +39,7 @@ def plan_of(load: str, agents: list[str], options: argparse.Namespace) -> dict[s
         "load": load,
         "agents": " ".join(agents),
         "rounds": "0" if options.profile else str(rounds),
-        "window_s": str(window_s),
+        "window_s": str(PROFILE_S if options.profile else window_s),
         "connections": str(CONNECTIONS),
         "profile": "yes" if options.profile else "no",
         "sonde_options": "",
@@ -113,7 +115,7 @@ def judge(rows: list[gate.Row], windows: dict[str, list[Window]], kernel: str) -
     checks = []
     for load, own in windows.items():
         checks.append(gate.check_saturated(load, own))
-        checks += gate.check_counts(load, own, CONNECTIONS)
+        checks += gate.check_counts(load, own, CONNECTIONS, PORT)
     for row in rows:
         if row.agent != "none":
             checks.append(gate.check_row(row, recorded.get("figures", {}).get(row.load, {}).get(row.agent)))

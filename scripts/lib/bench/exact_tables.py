@@ -8,7 +8,8 @@ from tables import table
 
 AIMS = {("keepalive", "sonde"): 0.90, ("close", "sonde"): 0.90,
         ("keepalive", "bystander"): 0.99, ("close", "bystander"): 0.99}  # fmt: skip
-PROFILE_LINES = 100
+PROFILE_LINES = 60
+SYMBOL_WIDTH = 80
 
 
 def thousands(instructions: float) -> str:
@@ -43,14 +44,28 @@ def breakdown(windows: dict[str, list[Window]], agents: list[str]) -> str:
 
 
 def profile(load: str, window: Window) -> str:
-    """The largest shares of a window; samples of the virtual clock, so of instructions."""
-    sampled = sum(ns for *_, ns in window.profile)
-    lines = [
-        [thread, binary, symbol, f"{ns / sampled * window.instructions:,.0f}"]
-        for thread, binary, symbol, ns in sorted(window.profile, key=lambda line: -line[3])[:PROFILE_LINES]
-    ]
+    """Samples of the virtual clock, so of instructions; Sonde's own functions and programs apart from the rest."""
+    each = window.instructions / sum(ns for *_, ns in window.profile)
+
+    def summed(lines: list) -> list[list[str]]:
+        sums: dict[tuple, float] = {}
+        for *key, ns in lines:
+            sums[tuple(key)] = sums.get(tuple(key), 0) + ns * each
+        ranked = sorted(sums.items(), key=lambda item: -item[1])[:PROFILE_LINES]
+        return [[*key, f"{spent:,.0f}"] for key, spent in ranked]
+
+    def of_sonde(thread: str, symbol: str) -> bool:
+        return thread.startswith("sonde") or "bpf_" in symbol
+
+    lines = window.profile
+    own = [(thread, symbol[:SYMBOL_WIDTH], ns) for thread, _, symbol, ns in lines if of_sonde(thread, symbol)]
+    rest = [(thread, symbol[:SYMBOL_WIDTH], ns) for thread, _, symbol, ns in lines if not of_sonde(thread, symbol)]
     title = f"{load}, {window.agent}: {window.instructions:,.0f} instructions a request, sampling included"
-    return f"{title}\n\n{table(['thread', 'binary', 'symbol', '>instructions a request'], lines)}"
+    head = ["symbol", ">instructions a request"]
+    return "\n\n".join(
+        [title, table(["thread", head[1]], summed([(thread, ns) for thread, *_, ns in lines])),
+         table(["thread", *head], summed(own)), table(["thread", *head], summed(rest))]
+    )  # fmt: skip
 
 
 def page(title: str, measured: list[gate.Row], windows: dict[str, list[Window]], agents: list[str]) -> str:

@@ -12,9 +12,12 @@ SPREADS_TOLERATED = 3
 # A window with more idle time was not saturated: its rate says nothing about cost.
 MOST_IDLE = 0.03
 
-SERVER_COUNT = r"^http_server_request_duration_seconds_count"
-CLIENT_COUNT = r"^http_client_request_duration_seconds_count"
 LOST = r"^sonde_lost_total"
+
+
+def count_series(side: str, port: int) -> str:
+    """The series of requests to a port; scraping Sonde is a request too, to another."""
+    return rf'^http_{side}_request_duration_seconds_count\{{.*server_port="{port}"'
 
 
 @dataclass
@@ -91,7 +94,7 @@ def check_saturated(load: str, windows: list[Window]) -> Check:
     )
 
 
-def check_counts(load: str, windows: list[Window], connections: int) -> list[Check]:
+def check_counts(load: str, windows: list[Window], connections: int, port: int) -> list[Check]:
     """What Sonde counted is what wrk did. wrk stops with up to one request in flight per connection, which
     nginx answers and wrk does not count: so much more is right, less never is."""
     checks = []
@@ -103,8 +106,8 @@ def check_counts(load: str, windows: list[Window], connections: int) -> list[Che
         wrong = []
         for window in own:
             least, most = (window.requests, window.requests + connections) if wanted else (0, 0)
-            for side, pattern in (("server", SERVER_COUNT), ("client", CLIENT_COUNT)):
-                counted = window.metric_change(pattern)
+            for side in ("server", "client"):
+                counted = window.metric_change(count_series(side, port))
                 if not least <= counted <= most:
                     wrong.append(f"round {window.round}, {side} side: counted {counted:.0f}, sent {window.requests}")
             if lost := window.metric_change(LOST):

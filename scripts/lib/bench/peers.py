@@ -150,9 +150,13 @@ class Agent:
         return sum(entry.get("run_time_ns", 0) for entry in own), sum(entry.get("run_cnt", 0) for entry in own)
 
     def metrics(self) -> dict[str, float]:
-        text = get(self.port, "/metrics")[1]
-        lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
-        return {series: float(value) for series, value in lines}
+        return series_of(get(self.port, "/metrics")[1])
+
+
+def series_of(text: str) -> dict[str, float]:
+    """Prometheus' text as values by series."""
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    return {series: float(value) for series, value in lines}
 
 
 def bpf_list(kind: str) -> list[dict]:
