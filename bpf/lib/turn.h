@@ -130,12 +130,17 @@ static __always_inline void refresh_policy(struct connection *conn, struct sonde
 /* How many of these bytes the policy wants. */
 static __always_inline __u32 wanted_of(const struct connection *conn, __u8 direction, __u32 bytes)
 {
-	__u32 limit, used = conn->turn_shipped;
+	__u32 limit, probed, used = conn->turn_shipped;
 
 	switch (conn->policy.mode) {
 	case SONDE_POLICY_PROBE:
-		limit = SONDE_PROBE_LIMIT;
-		used = direction == SONDE_IN ? conn->probed[SONDE_IN] : conn->probed[SONDE_OUT];
+		/* A long body may use the probe up before user space has answered: heads that
+		 * follow it are told all the same.
+		 */
+		limit = SONDE_PROBE_HEAD;
+		probed = direction == SONDE_IN ? conn->probed[SONDE_IN] : conn->probed[SONDE_OUT];
+		if (probed < SONDE_PROBE_LIMIT && limit < used + SONDE_PROBE_LIMIT - probed)
+			limit = used + SONDE_PROBE_LIMIT - probed;
 		break;
 	case SONDE_POLICY_FULL:
 		limit = SONDE_FULL_LIMIT;

@@ -6,7 +6,8 @@
 #include "bpf/shared/records.h"
 
 enum sonde_policy_mode {
-	SONDE_POLICY_PROBE = 0, /* undecided: everything, to SONDE_PROBE_LIMIT bytes a direction */
+	SONDE_POLICY_PROBE = 0, /* undecided: everything, to SONDE_PROBE_LIMIT bytes a direction;
+				   then the first SONDE_PROBE_HEAD bytes of each turn */
 	SONDE_POLICY_HEAD = 1,	/* the first head[direction] bytes of each turn */
 	SONDE_POLICY_FULL = 2,	/* everything, to SONDE_FULL_LIMIT bytes a turn */
 	SONDE_POLICY_COUNT = 3, /* no bytes; turns stay exact */
@@ -14,6 +15,7 @@ enum sonde_policy_mode {
 };
 
 #define SONDE_PROBE_LIMIT (64 * 1024)
+#define SONDE_PROBE_HEAD  4096
 #define SONDE_FULL_LIMIT  (1024 * 1024)
 
 struct sonde_policy {

@@ -249,6 +249,26 @@ TEST_P(CallsTest, PartialSend) {
   EXPECT_EQ(client().close.state.last_turn_bytes, bytes);
 }
 
+// Before any decision, a turn that uses the probe up hides no later turn's beginning.
+TEST_P(CallsTest, AProbeThatIsUsedUpStillTellsHowTurnsBegin) {
+  const std::string text = pattern(1 << 20);
+  run([&](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    for (int i = 0; i < 2; i++) {
+      send_all(client, "ask");
+      MUST(hear_all(server, 3) == "ask");
+      for (size_t at = 0; at < text.size(); at += 32768) {
+        send_all(server, text.substr(at, 32768));
+        MUST(hear_all(client, 32768) == text.substr(at, 32768));
+      }
+    }
+  });
+  const std::string told = text.substr(0, SONDE_PROBE_LIMIT) + text.substr(0, SONDE_PROBE_HEAD);
+  EXPECT_TRUE(client().captured[0] == told) << client().text;
+  EXPECT_TRUE(server().captured[1] == told) << server().text;
+  EXPECT_EQ(server().captured[0], "askask");
+}
+
 TEST_P(CallsTest, ReceivingIntoALargerBufferThanTheMessage) {
   const std::string text = pattern(5000);
   run([&](const Wire& wire) {

@@ -65,6 +65,7 @@ class Kernel {
  public:
   static constexpr uint64_t kTick = 1000;
   static constexpr uint64_t kProbeLimit = 64 * 1024;
+  static constexpr uint64_t kProbeHead = 4096;
   static constexpr uint64_t kFullLimit = 1024 * 1024;
 
   Kernel(Flows& flows, Recorder& recorder, Role role, uint64_t id = 1)
@@ -188,7 +189,8 @@ class Kernel {
     const auto rest = [](uint64_t limit, uint64_t used) { return limit - std::min(limit, used); };
     switch (policy.mode) {
       case PolicyMode::kProbe:
-        return rest(kProbeLimit, shipped_[direction]);
+        return std::max(rest(kProbeLimit, shipped_[direction]),
+                        rest(kProbeHead, turn_budget_used_));
       case PolicyMode::kHead:
         return rest(next_whole_ ? kFullLimit : policy.head[direction], turn_budget_used_);
       case PolicyMode::kFull:

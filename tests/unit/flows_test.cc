@@ -78,6 +78,17 @@ TEST_F(FlowsTest, TheFirstExchangeTeachesAHeadPolicyOnce) {
   EXPECT_EQ(counters().holes_cut, 0u);
 }
 
+TEST_F(FlowsTest, ALongFirstAnswerHidesNoOtherThoughNobodyAdvises) {
+  kernel->obey = false;  // the kernel side is faster than we are
+  kernel->open();
+  for (int i = 0; i < 5; ++i) {
+    exchange(*kernel, 10'000'000);
+    exchange(*kernel);
+  }
+  EXPECT_EQ(recorder.finished.size(), 10u);
+  EXPECT_EQ(counters().requests_lost, 0u);
+}
+
 TEST_F(FlowsTest, LaterConnectionsOfAnEndpointNeedNoAdvice) {
   open_and_settle();
   for (uint64_t id = 2; id < 50; ++id) {

@@ -31,7 +31,8 @@ StageLedger kernel_ledger(KernelCounters counters) {
 }
 
 StageLedger ring_ledger(KernelCounters counters, uint64_t records_read, uint64_t malformed) {
-  const uint64_t sent = at(counters, SONDE_COUNT_records_sent);
+  const uint64_t sent =
+      at(counters, SONDE_COUNT_records_sent) + at(counters, SONDE_COUNT_records_swept);
   const uint64_t full = at(counters, SONDE_COUNT_records_lost);
   // Read may run ahead of sent, which was read a moment earlier.
   return {.stage = "ring",

@@ -71,6 +71,7 @@ Result<std::unique_ptr<KernelSide>> KernelSide::open(const KernelSideOptions& op
     std::unique_ptr<KernelSide> out(new KernelSide(std::move(proven->pool), std::move(proven->door),
                                                    std::move(proven->control)));
     out->self_ = proven->report.self;
+    out->self_test_records_ = proven->report.records;
     out->control_.set_self(out->self_);
     out->control_.set_ring_wake_bytes(options.ring_bytes / 4);
     if (auto hooks = open_process_hooks(*out->pool_, options.ring_bytes); hooks) {
@@ -99,6 +100,14 @@ Result<> KernelSide::start(RecordReader& reader) {
   ring_ = std::move(*ring);
   control_.set_only_port(0);
   return {};
+}
+
+Result<KernelCounts> KernelSide::counters() const {
+  auto counts = counters_.read();
+  if (counts) {
+    (*counts)[SONDE_COUNT_records_sent] -= self_test_records_;
+  }
+  return counts;
 }
 
 Result<> KernelSide::sweep(RecordReader& reader) {

@@ -142,6 +142,7 @@ struct End {
 class Collector : public RecordReader {
  public:
   void record(std::span<const uint8_t> bytes) override {
+    records_++;
     if (decode_to(bytes, *this) != DecodeStep::kOk) {
       undecoded_++;
     }
@@ -167,10 +168,12 @@ class Collector : public RecordReader {
   }
   size_t ends() const { return ends_.size(); }
   size_t undecoded() const { return undecoded_; }
+  uint64_t records() const { return records_; }
 
  private:
   std::map<ConnectionId, End> ends_;
   size_t undecoded_ = 0;
+  uint64_t records_ = 0;
 };
 
 // Compares what one end told with what it did. asks: it sent the odd messages (1st, 3rd ...).
@@ -277,6 +280,7 @@ Result<SelfTestReport> prove_door(const MapPool& pool, ControlPage& control) {
     return fail("self-test: wrong addresses");
   }
   report.checks += 3;
+  report.records = collector.records();
   report.self = static_cast<uint32_t>(client->opened.pid);
   return report;
 }

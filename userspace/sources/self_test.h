@@ -15,8 +15,9 @@
 namespace sonde {
 
 struct SelfTestReport {
-  uint32_t self = 0;  // our process id as the kernel side sees it
-  size_t checks = 0;  // facts that were compared, all as they should be
+  uint32_t self = 0;     // our process id as the kernel side sees it
+  size_t checks = 0;     // facts that were compared, all as they should be
+  uint64_t records = 0;  // that it took from the ring
 };
 
 // Fails with the first fact that is not as it should be. The pool's ring must have no other reader.
