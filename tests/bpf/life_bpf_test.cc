@@ -339,6 +339,24 @@ TEST_P(MidwayTest, HalfClosedBeforeWeCame) {
             "close in 4 out 4 after 4\n");
 }
 
+// Which of its ports is the server's, nobody knows: either may be off.
+TEST_P(MidwayTest, OfAPortThatIsOff) {
+  begin([](const Wire& wire) {
+    const int client = wire.connect_from_known_port();
+    const int server = wire.accept();
+    wire.pause();
+    exchange(client, server);
+  });
+  reach_pause();
+  watch();
+  std::bitset<65536> off;
+  off.set();
+  ASSERT_TRUE(kernel_->set_ports_off(off.reset(client_port_)));
+  resume();
+  finish();
+  EXPECT_TRUE(told_.ends.empty());
+}
+
 SONDE_FOR_EACH_DOOR(LifeTest);
 SONDE_FOR_EACH_DOOR(MidwayTest);
 
