@@ -11,7 +11,7 @@ class Http1Redactor final : public Redactor {
   void turn(Direction direction) override {
     // Asked anew while the answers are lost from sight: what was asked before has been answered,
     // unseen.
-    if (of(direction).asks() && of(opposite(direction)).unknown()) {
+    if (of(direction).asks() && (of(opposite(direction)).unknown() || exchange_.overflown())) {
       exchange_.forget();
     }
     of(direction).turn();

@@ -6,7 +6,9 @@ namespace sonde::http1_redact {
 constexpr size_t kMaxAsked = 4096;
 
 void Exchange::ask(Asked what) {
-  if (asked_.size() - answered_ >= kMaxAsked) {
+  if (early_ > 0) {
+    early_--;
+  } else if (asked_.size() - answered_ >= kMaxAsked) {
     overflown_ = true;
   } else {
     asked_.push_back(what);
@@ -14,7 +16,11 @@ void Exchange::ask(Asked what) {
 }
 
 std::optional<Asked> Exchange::answer() {
-  if (overflown_ || answered_ == asked_.size()) {
+  if (overflown_) {
+    return std::nullopt;
+  }
+  if (answered_ == asked_.size()) {
+    early_++;
     return std::nullopt;
   }
   const Asked what = asked_[answered_++];
@@ -30,6 +36,7 @@ std::optional<Asked> Exchange::answer() {
 void Exchange::forget() {
   asked_.clear();
   answered_ = 0;
+  early_ = 0;
   overflown_ = false;
 }
 

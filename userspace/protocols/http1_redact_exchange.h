@@ -19,6 +19,8 @@ class Exchange {
   // What the next answer answers; nothing: it is not known.
   std::optional<Asked> answer();
   void forget();
+  // More was asked than is kept: nothing is known of the answers, until forget().
+  bool overflown() const { return overflown_; }
 
   void become_tunnel() { tunnel_ = true; }
   bool tunnel() const { return tunnel_; }
@@ -26,6 +28,8 @@ class Exchange {
  private:
   std::vector<Asked> asked_;
   size_t answered_ = 0;
+  uint64_t early_ = 0;  // answers seen before their requests (two threads may be told of in the
+                        // wrong order), or without
   bool overflown_ = false;
   bool tunnel_ = false;
 };

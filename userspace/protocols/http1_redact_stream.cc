@@ -57,7 +57,7 @@ size_t overwrite(std::span<uint8_t> bytes, size_t n) {
 }  // namespace
 
 void Stream::turn() {
-  if (at_ == At::kUnknown) {
+  if (at_ == At::kUnknown || assumed_) {
     begin_message();
   }
 }
@@ -273,17 +273,17 @@ bool Stream::end_response() {
     return true;
   }
   const std::optional<Asked> asked = exchange_.answer();
-  if (!asked) {
-    // Whether a body follows cannot be known.
-    at_ = At::kUnknown;
-  } else if (*asked == Asked::kConnect && status_ < 300) {
+  // Not knowing the request, we take it for one whose answer has a body, until a turn begins.
+  assumed_ = !asked.has_value();
+  const Asked what = asked.value_or(Asked::kOther);
+  if (what == Asked::kConnect && status_ < 300) {
     exchange_.become_tunnel();
-  } else if (*asked == Asked::kHead || status_ == kNoContent || status_ == kNotModified) {
+  } else if (what == Asked::kHead || status_ == kNoContent || status_ == kNotModified) {
     begin_message();
   } else if (chunked_) {
     begin_chunk();
   } else if (encoded_ || !has_length_) {
-    at_ = At::kUntilEnd;
+    at_ = assumed_ ? At::kUnknown : At::kUntilEnd;
   } else {
     begin_body(length_, false);
   }
@@ -291,6 +291,7 @@ bool Stream::end_response() {
 }
 
 void Stream::begin_message() {
+  assumed_ = false;
   at_ = At::kStart;
   match_ = kStarts.begin();
 }

@@ -92,6 +92,7 @@ class Stream {
   bool asks_ = false;             // the last head was a request's
   bool whole_authority_ = false;  // an authority begins at the next byte
   bool unknown_name_ = false;
+  bool assumed_ = false;  // the body being passed over may not be there
   bool trailer_ = false;
   bool in_chunk_ = false;
   bool has_length_ = false;
