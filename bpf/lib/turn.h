@@ -85,8 +85,11 @@ static __always_inline bool is_excluded(struct connection *conn, struct sonde_co
 	verdict = bpf_map_lookup_elem(&processes, &pid);
 	if (verdict && *verdict == SONDE_PROCESS_EXCLUDED)
 		return true;
-	return (conn->role != SONDE_ROLE_SERVER && port_is_off(conn->remote_port)) ||
-	       (conn->role != SONDE_ROLE_CLIENT && port_is_off(conn->local_port));
+	/* While it is not known which end serves, either port may be the service's: one of them is
+	 * any port.
+	 */
+	return (conn->role == SONDE_ROLE_SERVER || port_is_off(conn->remote_port)) &&
+	       (conn->role == SONDE_ROLE_CLIENT || port_is_off(conn->local_port));
 }
 
 /* A new connection begins with what earlier ones of its endpoint taught. */
@@ -190,9 +193,9 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 	return end - bytes;
 }
 
-/* Where the stream we send stands by the kernel's own word. A thread that reads an answer can be told
- * before the one that sent the question: our own count is then behind, and the answer begins a turn.
- * One more than counted is our FIN.
+/* Where the stream we send stands by the kernel's own word. A thread that reads an answer can be
+ * told before the one that sent the question: our own count is then behind, and the answer begins a
+ * turn. One more than counted is our FIN.
  */
 static __always_inline __u64 sent_position(struct sock *sk, struct connection *conn)
 {

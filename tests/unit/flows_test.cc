@@ -67,7 +67,7 @@ TEST_F(FlowsTest, TheFirstExchangeTeachesAHeadPolicyOnce) {
   ASSERT_EQ(recorder.advice.size(), 1u);
   EXPECT_TRUE(recorder.advice[0].learn);
   EXPECT_EQ(recorder.advice[0].policy,
-            (Policy{.mode = PolicyMode::kHead, .head = {65536, 256}, .burst = 512}));
+            (Policy{.mode = PolicyMode::kHead, .head = {65536, 512}, .burst = 512}));
   for (int i = 0; i < 1000; ++i) {
     exchange(*kernel, 5000);
   }
@@ -131,7 +131,7 @@ TEST_F(FlowsTest, UploadsLowerWhatIsAskedOfRequests) {
   EXPECT_EQ(recorder.advice.size(), 1u);
 }
 
-TEST_F(FlowsTest, AnAnswerHeadThatWasCutRaisesThePolicy) {
+TEST_F(FlowsTest, AnAnswerHeadThatWasCutCountsAndRaisesThePolicy) {
   open_and_settle();
   const std::string large = ok(3, "X: " + std::string(700, 'y') + "\r\n") + "abc";
   kernel->ask(kGet);
@@ -139,13 +139,29 @@ TEST_F(FlowsTest, AnAnswerHeadThatWasCutRaisesThePolicy) {
   EXPECT_EQ(counters().holes_cut, 1u);
   EXPECT_EQ(recorder.advice.size(), 2u);
   EXPECT_TRUE(recorder.advice.back().learn);
-  EXPECT_EQ(recorder.advice.back().policy.head[1], 1024u);
+  EXPECT_EQ(recorder.advice.back().policy.head[1], 2048u);
   kernel->ask(kGet);
   kernel->answer(large);
-  EXPECT_EQ(counters().requests_lost, 1u);
-  ASSERT_EQ(recorder.finished.size(), 2u);
+  EXPECT_EQ(counters().requests_lost, 0u);
+  ASSERT_EQ(recorder.finished.size(), 3u);
+  EXPECT_EQ(recorder.finished[1].value("http.response.status_code"), "200");
+  EXPECT_FALSE(recorder.finished[1].request.response_body_known);
   EXPECT_EQ(last().number, 2u);
+  EXPECT_TRUE(last().response_body_known);
   EXPECT_EQ(last().response_body_bytes, 3u);
+}
+
+TEST_F(FlowsTest, NoAnswerIsLostToItsLongHeadThoughNobodyAdvises) {
+  open_and_settle();
+  kernel->obey = false;
+  for (int i = 0; i < 5; ++i) {
+    kernel->ask(kGet);
+    kernel->answer(ok(3, "X: " + std::string(700, 'y') + "\r\n") + "abc");
+    exchange(*kernel);
+  }
+  kernel->close();
+  EXPECT_EQ(recorder.finished.size(), 11u);
+  EXPECT_EQ(counters().requests_lost, 0u);
 }
 
 TEST_F(FlowsTest, ABodyFromAFileEndsWithTheNextRequest) {

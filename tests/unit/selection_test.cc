@@ -196,6 +196,27 @@ TEST(Selection, DecisionsAgree) {
   }
 }
 
+TEST(Selection, PortsOff) {
+  const auto rule = [](std::vector<PortRange> ports, std::string executable = "") {
+    SelectionRule made;
+    made.ports = std::move(ports);
+    made.executable = std::move(executable);
+    return made;
+  };
+  EXPECT_TRUE(selection_of({}, {}).ports_off().none());
+  EXPECT_TRUE(selection_of({rule({{80, 80}}), rule({}, "nginx")}, {}).ports_off().none())
+      << "nginx is watched at every port";
+
+  const auto only = selection_of({rule({{80, 80}}), rule({{8000, 8001}}, "nginx")}, {}).ports_off();
+  EXPECT_EQ(only.count(), 65536u - 3);
+  EXPECT_FALSE(only[80] || only[8000] || only[8001]);
+
+  const auto without =
+      selection_of({}, {rule({{22, 22}, {65535, 65535}}), rule({{80, 80}}, "nginx")}).ports_off();
+  EXPECT_EQ(without.count(), 2u) << "others may be at port 80";
+  EXPECT_TRUE(without[22] && without[65535]);
+}
+
 TEST(Selection, UnknownUsersAreErrors) {
   SelectionRule rule;
   rule.user = "nobody-here";

@@ -104,6 +104,9 @@ Result<std::unique_ptr<Live>> Live::open(const Config& config, std::vector<DoorA
   if (!kernel) {
     return std::unexpected(kernel.error());
   }
+  if (auto set = (*kernel)->set_ports_off(selection->ports_off()); !set) {
+    return std::unexpected(set.error());
+  }
   return std::unique_ptr<Live>(new Live(config, std::move(*kernel), std::move(*selection)));
 }
 

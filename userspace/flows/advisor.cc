@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMaxEndpoints = 4096;
 constexpr uint32_t kMaxHeadPolicy = 65536;
-constexpr uint32_t kLeastResponseHead = 256;
+constexpr uint32_t kLeastResponseHead = 512;  // a first answer may be the shortest of all
 constexpr uint32_t kLeastRequestHead = 4096;
 constexpr uint64_t kLeastBurst = 512;
 constexpr uint64_t kLargestBurst = 1u << 31;

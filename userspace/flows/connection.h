@@ -99,6 +99,7 @@ class Connection {
   bool classify(Bytes first);
   void pass_hole(Side side, uint64_t to, const Moment& moment);
   void cut(Side side, uint64_t to, const Moment& moment);
+  bool take_cut_response(const Moment& moment);
   void ask_for_more(Side side);
   void drop_buffer(Stream& stream);
   // known: the head was recalled, and bytes is empty; else null.

@@ -243,12 +243,24 @@ void Connection::cut(Side side, uint64_t to, const Moment& moment) {
     ask_for_more(side);
     advise(moment.time_ns);
   }
+  const bool answers = side == Side::kResponse && !s.framed && take_cut_response(moment);
   drop_buffer(s);
-  s.expect = s.framed ? Expect::kTurnEnd : Expect::kResync;
+  s.expect = s.framed || answers ? Expect::kTurnEnd : Expect::kResync;
   s.next = to;
+  s.head_end = answers ? to : s.head_end;
   if (parser_ != nullptr) {
     parser_->reset(side);
   }
+}
+
+// The beginning of an answer's head tells which request it is for; only its size stays unknown.
+// True if so: it is over with its turn.
+bool Connection::take_cut_response(const Moment& moment) {
+  const Stream& s = stream(Side::kResponse);
+  Head head;
+  head.note = exchanges_.empty() ? uint8_t{0} : exchanges_.front().note;
+  return parser_ != nullptr && !s.buffer.empty() && parser_->cut_response(Bytes(s.buffer), head) &&
+         on_response(head, s.buffer, nullptr, moment);
 }
 
 void Connection::drop_buffer(Stream& s) {

@@ -83,6 +83,32 @@ bool Selection::port_matches(const Rule& rule, const ConnectionPorts& ports) {
          });
 }
 
+std::bitset<65536> Selection::ports_off() const {
+  std::bitset<65536> off;
+  const auto set = [&off](const std::vector<PortRange>& ranges, bool value) {
+    for (const PortRange& range : ranges) {
+      for (uint32_t port = range.first; port <= range.last; ++port) {
+        off[port] = value;
+      }
+    }
+  };
+  const auto has_ports = [](const Rule& rule) { return !rule.as_written.ports.empty(); };
+  if (!include_.empty() && std::ranges::all_of(include_, has_ports)) {
+    off.set();
+    for (const Rule& rule : include_) {
+      set(rule.as_written.ports, false);
+    }
+  }
+  for (const Rule& rule : exclude_) {
+    const SelectionRule& written = rule.as_written;
+    if (written.executable.empty() && written.arguments.empty() && written.cgroup.empty() &&
+        written.user.empty()) {
+      set(rule.as_written.ports, true);
+    }
+  }
+  return off;
+}
+
 Selected Selection::decide(const ProcessFacts& process) const {
   bool maybe_excluded = false;
   for (const Rule& rule : exclude_) {

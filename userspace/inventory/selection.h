@@ -6,6 +6,7 @@
 // (empty, no user) matches no field.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -52,6 +53,9 @@ class Selection {
   static Result<Selection> make(std::span<const SelectionRule> include,
                                 std::span<const SelectionRule> exclude,
                                 const UserLookup& user_number);
+
+  // The service ports of which no process' connections are watched, whatever it is.
+  std::bitset<65536> ports_off() const;
 
   Selected decide(const ProcessFacts& process) const;
   bool includes(const ProcessFacts& process, const ConnectionPorts& ports) const;

@@ -337,6 +337,18 @@ class Http1 final : public Parser {
     return result;
   }
 
+  bool cut_response(Bytes seen, Head& head) const override {
+    skip_empty_lines(seen);
+    Reading reading;
+    std::string_view line;
+    if (!next_line(reading, seen.text(), line) ||
+        !read_first_line(Side::kResponse, reading, line)) {
+      return false;
+    }
+    tell_response(reading, head);
+    return true;
+  }
+
   uint64_t body_bytes(Side side) const override {
     return readings_[static_cast<size_t>(side)].body;
   }

@@ -69,6 +69,11 @@ class Parser {
   // byte costs no more than a whole one.
   virtual Step step(Side side, Bytes& in, Head& head, uint64_t& skip) = 0;
 
+  // The rest of a response's head was cut off behind `seen`, which is where the message begins.
+  // True if that is enough to tell what it answers: `head` is filled as far as it goes, but for its
+  // length. Keeps no state.
+  virtual bool cut_response(Bytes seen, Head& head) const = 0;
+
   // Body bytes of the framed message of that side, running or just ended, as the protocol counts
   // them: no framing.
   virtual uint64_t body_bytes(Side side) const = 0;

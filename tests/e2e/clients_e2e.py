@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real clients: curl as people use it, and wrk at full speed."""
+import collections
+import re
+import subprocess
+
+from harness import DEADLINE_S, Exchanges, Nginx, PythonServer, Sonde, need_programs, run_scenarios
+
+FILES = {"small.txt": b"small\n", "page.html": b"p" * 612}
+
+
+def curl(*words):
+    """Runs it and gives, for each transfer, (status, bytes up, bytes down)."""
+    command = ["curl", "-sS", "-w", "%{stderr}%{http_code} %{size_upload} %{size_download}\n", *words]
+    done = subprocess.run(command, capture_output=True, text=False, timeout=DEADLINE_S, check=True)
+    return [tuple(map(int, line.split())) for line in done.stderr.decode().splitlines()]
+
+
+def many_urls_on_one_connection():
+    with Nginx(files=FILES) as nginx, Sonde("--include", f"port={nginx.port}") as sonde:
+        truth = Exchanges()
+        base = f"http://127.0.0.1:{nginx.port}"
+        for words in ([f"{base}/small.txt", f"{base}/page.html", f"{base}/missing"] * 20, ["--http1.0", f"{base}/small.txt"]):
+            paths = [word.removeprefix(base) for word in words if word.startswith(base)]
+            answers = curl(*words)
+            assert len(answers) == len(paths)
+            for path, (status, _, down) in zip(paths, answers):
+                truth.add("GET", status, path, response=down)
+        for status, _, _ in curl("-I", f"{base}/page.html"):
+            truth.add("HEAD", status, "/page.html")
+        sonde.expect_both(nginx.port, truth)
+        assert sonde.counted("client", nginx.port, "curl").count() == truth.count()
+
+
+def uploads_that_ask_first():
+    """Expect: 100-continue; the interim answer is no answer."""
+    with PythonServer("odd_server.py") as server, Sonde("--include", f"port={server.port}") as sonde:
+        truth = Exchanges()
+        url = f"http://127.0.0.1:{server.port}/upload"
+        for size in (10, 2_000_000):
+            for words in (["-H", "Expect: 100-continue"], ["-H", "Expect:"]):
+                data = subprocess.Popen(["head", "-c", str(size), "/dev/zero"], stdout=subprocess.PIPE)
+                command = ["curl", "-sS", "--data-binary", "@-", "-w", "%{stderr}%{size_upload}", *words, url]
+                done = subprocess.run(command, stdin=data.stdout, capture_output=True, timeout=DEADLINE_S, check=True)
+                assert done.stderr == b"%d" % size
+                truth.add("POST", 201, "/upload", request=size, response=len(done.stdout))
+        sonde.expect_both(server.port, truth)
+
+
+def in_parallel():
+    with Nginx(files=FILES) as nginx, Sonde("--include", f"port={nginx.port}") as sonde:
+        truth = Exchanges()
+        answers = curl("-Z", "--parallel-max", "50", *[f"http://127.0.0.1:{nginx.port}/page.html"] * 300)
+        assert len(answers) == 300
+        for status, _, down in answers:
+            truth.add("GET", status, "/page.html", response=down)
+        sonde.expect_both(nginx.port, truth)
+
+
+def wrk(port, path, connections, *words):
+    command = ["wrk", "-t1", f"-c{connections}", "-d3s", *words, f"http://127.0.0.1:{port}{path}"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True).stdout
+    assert "Socket errors" not in told and "Non-2xx" not in told, told
+    return int(re.search(r"(\d+) requests in", told)[1])
+
+
+def check_against(nginx, sonde, told, connections):
+    """nginx has a line for each answer that it gave. wrk drops its last requests, up to one a connection: their
+    answers are counted by who gave them, and by wrk's end only as far as it read them."""
+    nginx.stop()
+    logged = nginx.logged()
+    assert set(logged) == {("GET", "200")}, logged
+    given = logged["GET", "200"]
+    assert told <= given <= told + connections, (told, given)
+    truth = Exchanges()
+    truth.add("GET", 200, "/page.html", response=len(FILES["page.html"]), times=given)
+    sonde.expect("server", nginx.port, truth)
+    by_status = collections.Counter()
+    for kind, total in sonde.counted("client", nginx.port, "wrk").items():
+        by_status[kind.status, kind.error] += total.count
+    whole = by_status.pop(("200", ""))
+    assert told <= whole <= given, (told, whole, given)
+    assert sum(by_status.values()) <= connections, by_status
+
+
+def at_saturation():
+    with Nginx(files=FILES) as nginx, Sonde("--include", f"port={nginx.port}") as sonde:
+        told = wrk(nginx.port, "/page.html", 64)
+        check_against(nginx, sonde, told, 64)
+
+
+def a_connection_each():
+    with Nginx(files=FILES) as nginx, Sonde("--include", f"port={nginx.port}") as sonde:
+        told = wrk(nginx.port, "/page.html", 32, "-H", "Connection: close")
+        check_against(nginx, sonde, told, 32)
+
+
+need_programs("nginx", "curl", "wrk")
+run_scenarios(many_urls_on_one_connection, uploads_that_ask_first, in_parallel, at_saturation, a_connection_each)
