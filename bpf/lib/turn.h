@@ -190,9 +190,9 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
 	return end - bytes;
 }
 
-/* Where the stream we send stands by the kernel's own word. A thread that reads an answer can be told
- * before the one that sent the question: our own count is then behind, and the answer begins a turn.
- * One more than counted is our FIN.
+/* Where the stream we send stands by the kernel's own word. A thread that reads an answer can be
+ * told before the one that sent the question: our own count is then behind, and the answer begins a
+ * turn. One more than counted is our FIN.
  */
 static __always_inline __u64 sent_position(struct sock *sk, struct connection *conn)
 {
