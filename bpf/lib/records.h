@@ -90,9 +90,9 @@ struct shipment {
 	__u64 who;
 	__u64 position; /* of the next record */
 	__u64 other_position;
-	__u32 bytes;	/* of the call, not yet told */
-	__u32 wanted;	/* of them, to be captured */
-	__u32 shipped;	/* so far */
+	__u32 bytes;   /* of the call, not yet told */
+	__u32 wanted;  /* of them, to be captured */
+	__u32 shipped; /* so far */
 	__u8 direction;
 	__u8 flags; /* for the next record */
 	bool fault;

@@ -64,7 +64,9 @@ struct {
 	__type(value, __u64);
 } connection_numbers SEC(".maps");
 
-/* Unique while the host is up and we run: the CPU in the upper bits, its own count below. */
+/* Unique while the host is up and we run: the CPU in the upper bits, its own count below. Counted
+ * atomically, since a connection that is established in an interrupt may draw in the middle of it.
+ */
 static __always_inline __u64 draw_connection_id(void)
 {
 	__u32 zero = 0;
@@ -72,6 +74,6 @@ static __always_inline __u64 draw_connection_id(void)
 
 	if (!number)
 		return 0;
-	*number += 1;
-	return ((__u64)(bpf_get_smp_processor_id() + 1) << 48) | *number;
+	return ((__u64)(bpf_get_smp_processor_id() + 1) << 48) |
+	       (__sync_fetch_and_add(number, 1) + 1);
 }
