@@ -13,9 +13,9 @@ import gate  # noqa: E402
 from facts import read_facts  # noqa: E402
 
 
-def told(agent: str, number: int, requests: int, counted: int = 0, lost: int = 0, idle_s: float = 0) -> str:
+def told(collector: str, number: int, requests: int, counted: int = 0, lost: int = 0, idle_s: float = 0) -> str:
     lines = [
-        f"window\t{agent}\t{number}\t0",
+        f"window\t{collector}\t{number}\t0",
         'metric\tbefore\thttp_server_request_duration_seconds_count{route="/ a",server_port="8080"} 7',
         'metric\tbefore\tsonde_lost_total{stage="ring"} 0',
         f"requests\t{requests}\t1000000\t0\t900\t1200",
@@ -40,7 +40,7 @@ class Rows(unittest.TestCase):
         # The second round is slower as a whole: the share is not.
         text = told("none", 1, 10000) + told("sonde", 1, 9000) + told("none", 2, 5000) + told("sonde", 2, 4500)
         rows = gate.rows_of("keepalive", read_facts(text))
-        self.assertEqual([r.agent for r in rows], ["none", "sonde"])
+        self.assertEqual([r.collector for r in rows], ["none", "sonde"])
         self.assertAlmostEqual(rows[1].kept, 0.9)
         self.assertAlmostEqual(rows[1].spread, 0)
 
@@ -74,8 +74,8 @@ class Verdicts(unittest.TestCase):
 
 
 class Counts(unittest.TestCase):
-    def passed(self, agent: str, **facts) -> bool:
-        (check,) = gate.check_counts("keepalive", read_facts(told(agent, 1, 1000, **facts)), 16, 8080)
+    def passed(self, collector: str, **facts) -> bool:
+        (check,) = gate.check_counts("keepalive", read_facts(told(collector, 1, 1000, **facts)), 16, 8080)
         return check.passed
 
     def test_counted_is_sent_and_what_was_in_flight(self):

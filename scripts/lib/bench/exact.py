@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the exact overhead gate and prints its tables. Called by scripts/bench --exact, which builds first.
 
-usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--agents A,B...] [--profile]
+usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--collectors A,B...] [--profile]
 """
 
 import argparse
@@ -24,7 +24,7 @@ DOCS = os.path.join(REPO, "docs/benchmarks")
 RECORD = os.path.join(DOCS, "exact.json")
 KERNEL = "6.12"
 LOADS = ("keepalive", "close")
-AGENTS = ("none", "empty", "sonde", "bystander")
+COLLECTORS = ("none", "empty", "sonde", "bystander")
 CONNECTIONS = 16
 BODY_BYTES = 612
 PORT = 8080  # nginx.conf's
@@ -33,11 +33,11 @@ GUEST_LIMIT_S = 3600
 SKIP = 77
 
 
-def plan_of(load: str, agents: list[str], options: argparse.Namespace) -> dict[str, str]:
+def plan_of(load: str, collectors: list[str], options: argparse.Namespace) -> dict[str, str]:
     rounds, window_s = (3, 0.4) if options.short else (5, 1.0)
     return {
         "load": load,
-        "agents": " ".join(agents),
+        "collectors": " ".join(collectors),
         "rounds": "0" if options.profile else str(rounds),
         "window_s": str(PROFILE_S if options.profile else window_s),
         "connections": str(CONNECTIONS),
@@ -77,7 +77,7 @@ def record_of(rows: list[gate.Row], kernel: str) -> dict:
                "qemu": version_line("qemu-system-x86_64", "--version")}  # fmt: skip
     figures: dict = {load: {} for load in LOADS}
     for row in rows:
-        figures[row.load][row.agent] = row.as_record()
+        figures[row.load][row.collector] = row.as_record()
     return {"made_of": made_of, "figures": figures}
 
 
@@ -89,20 +89,20 @@ def kernel_release() -> str:
 
 
 def measure_all(options: argparse.Namespace, loads: list[str]) -> tuple[dict[str, list[Window]], list[str]]:
-    """The windows of each load, and the agents that this build has."""
-    agents = options.agents.split(",")
+    """The windows of each load, and the collectors that this build has."""
+    collectors = options.collectors.split(",")
     with tempfile.TemporaryDirectory() as work:
         programs = {"empty_hooks": stripped(f"{options.programs}/tests/bench/empty_hooks", work)}
         sonde, reason = sonde_or_reason(f"{options.programs}/sonde")
         if sonde:
             programs["sonde"] = stripped(sonde, work, keep_names=options.profile)
-        elif missing := [agent for agent in agents if agent in ("sonde", "bystander")]:
+        elif missing := [collector for collector in collectors if collector in ("sonde", "bystander")]:
             print(f"skipped: {', '.join(missing)}: {reason}", file=sys.stderr)
-            agents = [agent for agent in agents if agent not in missing]
+            collectors = [collector for collector in collectors if collector not in missing]
         # What happens on this machine does not change what an exact one counts: both loads at once.
         with ThreadPoolExecutor() as pool:
-            told = pool.map(lambda load: measure(plan_of(load, agents, options), programs, options.profile), loads)
-            return dict(zip(loads, told)), agents
+            told = pool.map(lambda load: measure(plan_of(load, collectors, options), programs, options.profile), loads)
+            return dict(zip(loads, told)), collectors
 
 
 def judge(rows: list[gate.Row], windows: dict[str, list[Window]], kernel: str) -> list[gate.Check]:
@@ -117,8 +117,8 @@ def judge(rows: list[gate.Row], windows: dict[str, list[Window]], kernel: str) -
         checks.append(gate.check_saturated(load, own))
         checks += gate.check_counts(load, own, CONNECTIONS, PORT)
     for row in rows:
-        if row.agent != "none":
-            checks.append(gate.check_row(row, recorded.get("figures", {}).get(row.load, {}).get(row.agent)))
+        if row.collector != "none":
+            checks.append(gate.check_row(row, recorded.get("figures", {}).get(row.load, {}).get(row.collector)))
     return checks
 
 
@@ -135,29 +135,29 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--load", choices=LOADS)
-    parser.add_argument("--agents", default=",".join(AGENTS))
+    parser.add_argument("--collectors", default=",".join(COLLECTORS))
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
 
     loads = [options.load] if options.load else list(LOADS)
     kernel = kernel_release()
-    windows, agents = measure_all(options, loads)
+    windows, collectors = measure_all(options, loads)
     if options.profile:
         print(*(tables.profile(load, window) for load in loads for window in windows[load]), sep="\n\n")
         return 0
 
     rows = [row for load in loads for row in gate.rows_of(load, windows[load])]
     title = f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes"
-    print(title, tables.rows(rows), tables.breakdown(windows, agents), sep="\n\n", end="\n\n")
+    print(title, tables.rows(rows), tables.breakdown(windows, collectors), sep="\n\n", end="\n\n")
     if options.record:
         write({RECORD: json.dumps(record_of(rows, kernel), indent=2) + "\n",
-               f"{DOCS}/exact.md": tables.page(title, rows, windows, agents),
+               f"{DOCS}/exact.md": tables.page(title, rows, windows, collectors),
                f"{DOCS}/exact.svg": tables.plot(title, rows)})  # fmt: skip
     checks = judge(rows, windows, kernel)
     for check in checks:
         print(f"{'good  ' if check.passed else 'FAILED'} {check.what}: {check.detail}")
     failed = sum(not check.passed for check in checks)
-    skipped = len(set(options.agents.split(",")) - set(agents)) * len(loads)
+    skipped = len(set(options.collectors.split(",")) - set(collectors)) * len(loads)
     print(f"{len(checks) - failed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

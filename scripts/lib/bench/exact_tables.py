@@ -17,30 +17,30 @@ def thousands(instructions: float) -> str:
 
 
 def rows(measured: list[gate.Row]) -> str:
-    bare = {row.load: row.instructions for row in measured if row.agent == "none"}
+    bare = {row.load: row.instructions for row in measured if row.collector == "none"}
     lines = []
     for row in measured:
-        aim = AIMS.get((row.load, row.agent))
+        aim = AIMS.get((row.load, row.collector))
         reached = "" if aim is None else f"{aim:.0%}: {'reached' if row.kept >= aim else 'missed'}"
-        lines.append([row.load, row.agent, f"{row.rate:,.0f}", thousands(row.instructions),
+        lines.append([row.load, row.collector, f"{row.rate:,.0f}", thousands(row.instructions),
                       thousands(row.instructions - bare[row.load]), f"{row.kept:.1%}", f"{row.spread:.1%}", reached])  # fmt: skip
-    head = ["load", "agent", ">requests/s", ">thousand instructions a request", ">added", ">kept", ">spread", "aim"]
+    head = ["load", "collector", ">requests/s", ">thousand instructions a request", ">added", ">kept", ">spread", "aim"]
     return table(head, lines)
 
 
-def breakdown(windows: dict[str, list[Window]], agents: list[str]) -> str:
+def breakdown(windows: dict[str, list[Window]], collectors: list[str]) -> str:
     """Threads from the rounds, BPF programs from the window with statistics. The programs' time is part of the
     threads' in which they ran, and holds the statistics' own clock: about 50 instructions a run."""
     lines = []
     for load, own in windows.items():
-        for agent in agents:
-            for thread, spent in gate.breakdown(own, agent).items():
-                lines.append([load, agent, thread, f"{spent:,.0f}", ""])
+        for collector in collectors:
+            for thread, spent in gate.breakdown(own, collector).items():
+                lines.append([load, collector, thread, f"{spent:,.0f}", ""])
             for window in own:
-                if window.agent == agent and window.counts_programs:
+                if window.collector == collector and window.counts_programs:
                     for name, (spent, runs) in sorted(window.programs_per_request().items()):
-                        lines.append([load, agent, f"BPF {name}", f"{spent:,.0f}", f"{runs:.2f}"])
-    return table(["load", "agent", "where", ">instructions a request", ">runs"], lines)
+                        lines.append([load, collector, f"BPF {name}", f"{spent:,.0f}", f"{runs:.2f}"])
+    return table(["load", "collector", "where", ">instructions a request", ">runs"], lines)
 
 
 def profile(load: str, window: Window) -> str:
@@ -60,7 +60,7 @@ def profile(load: str, window: Window) -> str:
     lines = window.profile
     own = [(thread, symbol[:SYMBOL_WIDTH], ns) for thread, _, symbol, ns in lines if of_sonde(thread, symbol)]
     rest = [(thread, symbol[:SYMBOL_WIDTH], ns) for thread, _, symbol, ns in lines if not of_sonde(thread, symbol)]
-    title = f"{load}, {window.agent}: {window.instructions:,.0f} instructions a request, sampling included"
+    title = f"{load}, {window.collector}: {window.instructions:,.0f} instructions a request, sampling included"
     head = ["symbol", ">instructions a request"]
     return "\n\n".join(
         [title, table(["thread", head[1]], summed([(thread, ns) for thread, *_, ns in lines])),
@@ -68,22 +68,22 @@ def profile(load: str, window: Window) -> str:
     )  # fmt: skip
 
 
-def page(title: str, measured: list[gate.Row], windows: dict[str, list[Window]], agents: list[str]) -> str:
-    throughput, parts = rows(measured), breakdown(windows, agents)
+def page(title: str, measured: list[gate.Row], windows: dict[str, list[Window]], collectors: list[str]) -> str:
+    throughput, parts = rows(measured), breakdown(windows, collectors)
     return (
         f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `exact.json` holds what "
         f"the gate compares with. Medians of alternating rounds.\n\n{throughput}\n\n![kept](exact.svg)\n\n"
-        "## Where they go\n\nnginx and the agent by thread; `rest` is wrk and what no thread is charged with. The "
+        "## Where they go\n\nnginx and the collector by thread; `rest` is wrk and what no thread is charged with. The "
         "time of a BPF program is part of the thread's in which it ran, and holds the statistics' clock, about 50 "
         f"instructions a run.\n\n{parts}\n"
     )
 
 
 def plot(title: str, measured: list[gate.Row]) -> str:
-    bare = {row.load: row.instructions for row in measured if row.agent == "none"}
+    bare = {row.load: row.instructions for row in measured if row.collector == "none"}
     bars = [
-        Bar(row.load, row.agent, row.instructions - bare[row.load],
+        Bar(row.load, row.collector, row.instructions - bare[row.load],
             f"{thousands(row.instructions - bare[row.load])} k, keeps {row.kept:.1%}")
-        for row in measured if row.agent != "none"
+        for row in measured if row.collector != "none"
     ]  # fmt: skip
     return bar_chart("Instructions added to a request", title, bars)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Window:
-    """One agent under one load for a short while. 'before' and 'after' are around it, warm-up left out."""
+    """One collector under one load for a short while. 'before' and 'after' are around it, warm-up left out."""
 
-    agent: str
+    collector: str
     round: int
     counts_programs: bool  # BPF statistics were on: its rate is not comparable with others
     requests: int = 0

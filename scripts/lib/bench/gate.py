@@ -22,13 +22,13 @@ def count_series(side: str, port: int) -> str:
 
 @dataclass
 class Row:
-    """One agent under one load. Figures per request are instructions."""
+    """One collector under one load. Figures per request are instructions."""
 
     load: str
-    agent: str
+    collector: str
     rate: float
     instructions: float
-    kept: float  # throughput, as a share of what is reached with no agent
+    kept: float  # throughput, as a share of what is reached with no collector
     spread: float  # of kept, over the rounds
 
     def as_record(self) -> dict:
@@ -49,16 +49,16 @@ def spread_of(values: list[float]) -> float:
 
 def rows_of(load: str, windows: list[Window]) -> list[Row]:
     compared = [window for window in windows if not window.counts_programs]
-    agents = list(dict.fromkeys(window.agent for window in compared))
-    bare = {window.round: window for window in compared if window.agent == "none"}
+    collectors = list(dict.fromkeys(window.collector for window in compared))
+    bare = {window.round: window for window in compared if window.collector == "none"}
     rows = []
-    for agent in agents:
-        own = [window for window in compared if window.agent == agent]
+    for collector in collectors:
+        own = [window for window in compared if window.collector == collector]
         kept = [window.rate / bare[window.round].rate for window in own]
-        if agent == "none":  # its own spread: how well the machine repeats itself
+        if collector == "none":  # its own spread: how well the machine repeats itself
             kept = [window.rate / median(other.rate for other in own) for window in own]
         rate = median(window.rate for window in own)
-        rows.append(Row(load, agent, rate, 1e9 / rate, median(kept), spread_of(kept)))
+        rows.append(Row(load, collector, rate, 1e9 / rate, median(kept), spread_of(kept)))
     return rows
 
 
@@ -74,7 +74,7 @@ class Check:
 
 
 def check_row(row: Row, recorded: dict | None) -> Check:
-    what = f"{row.load}, {row.agent}: throughput kept"
+    what = f"{row.load}, {row.collector}: throughput kept"
     if recorded is None:
         return Check(what, False, f"{row.kept:.1%}, and nothing is recorded: scripts/bench --exact --record")
     least = recorded["kept"] * (1 - tolerance(recorded))
@@ -98,8 +98,8 @@ def check_counts(load: str, windows: list[Window], connections: int, port: int) 
     """What Sonde counted is what wrk did. wrk stops with up to one request in flight per connection, which
     nginx answers and wrk does not count: so much more is right, less never is."""
     checks = []
-    for agent, wanted in (("sonde", True), ("bystander", False)):
-        own = [window for window in windows if window.agent == agent]
+    for collector, wanted in (("sonde", True), ("bystander", False)):
+        own = [window for window in windows if window.collector == collector]
         if not own:
             continue
         sent = sum(window.requests for window in own)
@@ -113,13 +113,13 @@ def check_counts(load: str, windows: list[Window], connections: int, port: int) 
             if lost := window.metric_change(LOST):
                 wrong.append(f"round {window.round}: lost {lost:.0f}")
         what = "counted = sent, nothing lost" if wanted else "counts nothing"
-        checks.append(Check(f"{load}, {agent}: {what}", not wrong, "; ".join(wrong) or f"{sent} sent"))
+        checks.append(Check(f"{load}, {collector}: {what}", not wrong, "; ".join(wrong) or f"{sent} sent"))
     return checks
 
 
-def breakdown(windows: list[Window], agent: str) -> dict[str, float]:
+def breakdown(windows: list[Window], collector: str) -> dict[str, float]:
     """Where the instructions of a request go, by thread; 'rest' is wrk and whatever no thread is charged with."""
-    own = [window for window in windows if window.agent == agent and not window.counts_programs]
+    own = [window for window in windows if window.collector == collector and not window.counts_programs]
     threads = dict.fromkeys(name for window in own for name in window.cpu_per_request())
     parts = {name: median(window.cpu_per_request().get(name, 0) for window in own) for name in threads}
     parts["rest"] = median(window.instructions for window in own) - sum(parts.values())

@@ -80,20 +80,20 @@ def verdict(reached: bool) -> str:
 def throughput_tables(told: dict) -> str:
     def rows(of: str) -> list[list[str]]:
         return [
-            [row["load"], row["agent"], f"{row['requests_per_s']:,}", f"{row['kept']:.1%}", f"{row['spread']:.1%}",
-             f"{row['load_cpu_us_per_request']:.2f}", f"{row['agent_cpu_us_per_request']:.2f}", str(row["p50_us"]), str(row["p99_us"])]
+            [row["load"], row["collector"], f"{row['requests_per_s']:,}", f"{row['kept']:.1%}", f"{row['spread']:.1%}",
+             f"{row['load_cpu_us_per_request']:.2f}", f"{row['collector_cpu_us_per_request']:.2f}", str(row["p50_us"]), str(row["p99_us"])]
             for row in told[of]
         ]  # fmt: skip
 
-    head = ["load", "agent", ">requests/s", ">kept", ">spread", ">CPU of nginx and wrk, us/request",
-            ">of the agent", ">p50 us", ">p99 us"]
-    clocked = [[row["load"], row["agent"], f"{row['ns_per_request']:.0f}", f"{row['runs_per_request']:.2f}"]
+    head = ["load", "collector", ">requests/s", ">kept", ">spread", ">CPU of nginx and wrk, us/request",
+            ">of the collector", ">p50 us", ">p99 us"]
+    clocked = [[row["load"], row["collector"], f"{row['ns_per_request']:.0f}", f"{row['runs_per_request']:.2f}"]
                for row in told["programs"]]  # fmt: skip
     return "\n\n".join(
-        [f"## Saturated: nginx and wrk (-t1 -c{peers.CONNECTIONS}) on core 0, the agent on core 1",
+        [f"## Saturated: nginx and wrk (-t1 -c{peers.CONNECTIONS}) on core 0, the collector on core 1",
          table(head, rows("throughput")), "## One connection", table(head, rows("latency")),
          "## BPF programs\n\nWith the kernel's statistics on, whose clock is in each run: the empty programs show how "
-         "much that is.", table(["load", "agent", ">ns/request", ">runs/request"], clocked)]
+         "much that is.", table(["load", "collector", ">ns/request", ">runs/request"], clocked)]
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def exactness_table(told: dict) -> str:
     rows = [
         [row["load"], f"{row['sent']:,}", f"{row['counted_server']:,}", f"{row['counted_client']:,}", str(row["lost"])]
         for row in told["throughput"]
-        if row["agent"] == "sonde"
+        if row["collector"] == "sonde"
     ]
     return (
         "## Counted\n\nwrk ends with up to one request in flight per connection, which nginx answers and wrk does "
@@ -110,7 +110,7 @@ def exactness_table(told: dict) -> str:
 
 
 def aims_table(told: dict) -> str:
-    cpu = next(row for row in told["throughput"] if row["agent"] == "sonde")["agent_cpu_us_per_request"]
+    cpu = next(row for row in told["throughput"] if row["collector"] == "sonde")["collector_cpu_us_per_request"]
     rows = [["CPU per keep-alive request", f"{cpu:.2f} us", f"{AIM_CPU_US:.0f} us", verdict(cpu <= AIM_CPU_US)]]
     if used := told.get("memory"):
         mib = (used["rss"] + used["maps"]) / MIB
@@ -130,16 +130,16 @@ def aims_table(told: dict) -> str:
 def page(told: dict) -> str:
     parts = [f"# On one machine\n\n{told['machine']}. Written by `scripts/bench`; other work on the machine moves "
              "these figures, so read the ratios. Medians of alternating rounds."]  # fmt: skip
-    if any(row["agent"] == "sonde" for row in told["throughput"]):
+    if any(row["collector"] == "sonde" for row in told["throughput"]):
         parts += [aims_table(told), exactness_table(told)]
     parts += ["![throughput kept](host-throughput.svg)\n\n![latency](host-latency.svg)", throughput_tables(told)]
     return "\n\n".join(parts) + "\n"
 
 
 def plots(told: dict) -> dict[str, str]:
-    note = f"saturated, wrk -t1 -c{peers.CONNECTIONS}, {BODY_BYTES} bytes; agent on another core"
-    kept = [Bar(row["load"], row["agent"], row["kept"], f"{row['kept']:.1%}") for row in told["throughput"]]
-    waits = [Bar(quantile[:3], row["agent"], row[quantile], f"{row[quantile]:.0f} us")
+    note = f"saturated, wrk -t1 -c{peers.CONNECTIONS}, {BODY_BYTES} bytes; collector on another core"
+    kept = [Bar(row["load"], row["collector"], row["kept"], f"{row['kept']:.1%}") for row in told["throughput"]]
+    waits = [Bar(quantile[:3], row["collector"], row[quantile], f"{row[quantile]:.0f} us")
              for quantile in ("p50_us", "p99_us") for row in told["latency"]]  # fmt: skip
     return {
         "host-throughput.svg": bar_chart("Throughput kept", note, kept),

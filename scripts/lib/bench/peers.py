@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who takes part in a benchmark on this machine: nginx, wrk, and the agent under test, each on its core."""
+"""Who takes part in a benchmark on this machine: nginx, wrk, and the collector under test, each on its core."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ from programs import bpftool, path_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOAD_CORE = "0"
-AGENT_CORE = "1"
+COLLECTOR_CORE = "1"
 CONNECTIONS = 16
 STARTS_WITHIN_S = 20
 STATISTICS = "/proc/sys/kernel/bpf_stats_enabled"
@@ -124,8 +124,8 @@ def children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-class Agent:
-    """What is measured, while it runs. Nothing at all is an agent too."""
+class Collector:
+    """What is measured, while it runs. Nothing at all is a collector too."""
 
     def __init__(self, name: str, process: subprocess.Popen | None = None, port: int = 0, ids: tuple = ((), ())):
         self.name = name
@@ -169,22 +169,22 @@ def bpf_ids() -> tuple:
 
 
 @contextmanager
-def agent(name: str, programs: dict[str, str], work: str):
+def collector(name: str, programs: dict[str, str], work: str):
     """Starts 'none', 'empty' or 'sonde' on its core and ends it; yields it once it is ready."""
     if name == "none":
-        yield Agent(name)
+        yield Collector(name)
         return
     ids = bpf_ids()
     port = free_port()
     command = {"empty": [programs.get("empty")], "sonde": [programs.get("sonde"), "run", "--listen", f"127.0.0.1:{port}"]}
     with open(f"{work}/{name}.log", "w", encoding="utf-8") as log:
-        process = subprocess.Popen(["taskset", "-c", AGENT_CORE, *command[name]], stdout=log, stderr=log)
+        process = subprocess.Popen(["taskset", "-c", COLLECTOR_CORE, *command[name]], stdout=log, stderr=log)
     try:
         if name == "sonde":
             await_status(port, "/readyz", process)
         else:
             await_line(f"{work}/{name}.log", "attached", process)
-        yield Agent(name, process, port, ids)
+        yield Collector(name, process, port, ids)
     finally:
         if process.poll() is None:
             end(process)
