@@ -339,8 +339,8 @@ TEST_P(MidwayTest, HalfClosedBeforeWeCame) {
             "close in 4 out 4 after 4\n");
 }
 
-// Which of its ports is the server's, nobody knows: it is left alone if both are off. (One of them is
-// any port, which no rule names; user space asks its rules once more.)
+// Which of its ports is the server's, nobody knows: it is left alone if both are off. (One of them
+// is any port, which no rule names; user space asks its rules once more.)
 TEST_P(MidwayTest, OfAPortThatIsOff) {
   begin([](const Wire& wire) {
     const int client = wire.connect_from_known_port();
