@@ -69,10 +69,9 @@ static __noinline int meet_connection(struct sock *sk)
 /* The end of the direction's stream by the kernel's own sequence numbers, so that bytes that moved
  * unseen show as a gap. Moves the connection's position there and returns where these bytes began.
  */
-static __always_inline __u64 advance(struct sock *sk, struct connection *conn, __u8 direction,
-				     __u32 bytes)
+static __always_inline __u64 advance(struct sock *sk, struct tcp_sock *tcp, struct connection *conn,
+				     __u8 direction, __u32 bytes)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
 	__u64 end;
 	__u32 moved;
 
@@ -112,9 +111,8 @@ static __always_inline __u64 advance(struct sock *sk, struct connection *conn, _
  * told before the one that sent the question: our own count is then behind, and the answer begins a
  * turn. One more than counted is our FIN.
  */
-static __always_inline __u64 sent_position(struct sock *sk, struct connection *conn)
+static __always_inline __u64 sent_position(struct tcp_sock *tcp, struct connection *conn)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
 	__u64 counted = conn->position[SONDE_OUT];
 	__u32 ahead;
 
@@ -255,6 +253,7 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 	struct shipment s = {};
 	struct counters *count;
 	struct connection *conn;
+	struct tcp_sock *tcp;
 	bool new_turn;
 	__u64 who;
 
@@ -302,10 +301,11 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 	s.who = who;
 	s.direction = direction;
 	s.bytes = result;
-	s.position = advance(sk, conn, direction, result);
+	tcp = tcp_of(sk);
+	s.position = advance(sk, tcp, conn, direction, result);
 	new_turn = conn->direction != direction;
 	if (direction == SONDE_IN) {
-		s.other_position = sent_position(sk, conn);
+		s.other_position = sent_position(tcp, conn);
 		new_turn |= s.other_position != conn->position[SONDE_OUT];
 	} else {
 		s.other_position = conn->position[SONDE_IN];

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace sonde {
 namespace {
@@ -58,9 +59,11 @@ size_t Advisor::KeyHash::operator()(const Key& key) const {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
     hash ^= hash >> 29;
   };
-  for (const uint8_t byte : key.address) {
-    mix(byte);
-  }
+  std::array<uint64_t, 2> address{};
+  static_assert(sizeof(address) == sizeof(key.address));
+  std::memcpy(address.data(), key.address.data(), sizeof(address));
+  mix(address[0]);
+  mix(address[1]);
   mix(key.network_namespace);
   mix((static_cast<uint64_t>(key.port) << 8) | static_cast<uint64_t>(key.role));
   return hash;
