@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Processes: who begins, who becomes another program, who ends. Told at once, so that a process
  * that lives for milliseconds has its name; and the verdict of a parent holds for its child from
- * the first instruction. Scheduler tracepoints as raw ones: since 4.18. They miss nothing; threads
- * are not processes and are passed over.
+ * the first instruction until it becomes another program. Scheduler tracepoints as raw ones:
+ * since 4.18. They miss nothing; threads are not processes and are passed over.
  */
 #include "bpf/lib/prelude.h"
 
@@ -56,7 +56,13 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	send_process(SONDE_PROCESS_EXEC, BPF_CORE_READ(task, tgid), 0, task);
+	__u32 pid = BPF_CORE_READ(task, tgid);
+
+	/* Another program than the one that was decided on: its bytes ship until user space has
+	 * decided anew, so that a short-lived one is not missed for its parent's sake.
+	 */
+	bpf_map_delete_elem(&processes, &pid);
+	send_process(SONDE_PROCESS_EXEC, pid, 0, task);
 	return 0;
 }
 

@@ -204,6 +204,22 @@ TEST_P(PoliciesTest, AnExcludedProcessTellsNothingNorDoItsChildren) {
   EXPECT_GE(counted(SONDE_COUNT_calls_off), 4u);
 }
 
+// What a process becomes is decided anew: a shell's verdict is not that of the server it starts.
+TEST_P(PoliciesTest, AnExcludedProcessVerdictEndsWithItsProgram) {
+  begin([](const Wire& wire) {
+    wire.pause();
+    const auto [client, server] = wire.pair();
+    MUST(dup2(client, STDOUT_FILENO) == STDOUT_FILENO);
+    wait_for(in_child([] { execl("/bin/echo", "echo", "from another program", nullptr); }));
+    MUST(hear(server) == "from another program\n");
+  });
+  reach_pause();
+  ASSERT_TRUE(kernel_->watch_process(Pid{static_cast<uint32_t>(child_)}, false));
+  resume();
+  finish();
+  EXPECT_EQ(client().captured[1], "from another program\n");
+}
+
 TEST_P(PoliciesTest, PortsThatAreOffTellNothing) {
   std::bitset<65536> off;
   off.set();

@@ -259,12 +259,13 @@ class HttpServer(Server):
 
     service = "http.server"
 
-    def __init__(self, files, protocol="HTTP/1.0"):
-        super().__init__()
+    def __init__(self, files, protocol="HTTP/1.0", **options):
+        super().__init__(cwd="/", **options)
         self.files = files
         self.protocol = protocol
 
     def prepare(self):
+        self.directory.chmod(0o755)  # for a server that is another user
         root = self.directory / "root"
         write_files(root, self.files)
         self.command = [

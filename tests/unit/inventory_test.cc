@@ -116,6 +116,24 @@ TEST_F(InventoryTest, ForkTakesOverAndExecReads) {
   EXPECT_EQ(all.count(InventoryCount::reused), 0u);
 }
 
+TEST_F(InventoryTest, AProgramThatEndedBeforeItWasReadHasItsShortName) {
+  Inventory all = inventory();
+  ProcessChanged exec = change(ProcessChange::kExec, 20);
+  exec.name = "curl";
+  all.on_process(exec);
+  EXPECT_EQ(name_of(all, 20), "curl");
+  EXPECT_EQ(all.find(Pid{20})->executable, "curl");
+}
+
+TEST_F(InventoryTest, AProcessWithoutMemoryIsGoneUnlessItIsTheKernels) {
+  add_process(20, 200, "/usr/bin/curl", "");
+  fs::remove(root_ / "20" / "exe");
+  EXPECT_EQ(ProcRoot(root_).read(Pid{20}).error(), ProcFailure::kGone);
+  std::ofstream(root_ / "20" / "stat")
+      << "20 (kworker/0:1) I 2 0 0 0 -1 69238880 0 0 0 0 0 0 0 0 20 0 1 0 200 0 0\n";
+  ASSERT_TRUE(ProcRoot(root_).read(Pid{20}).has_value());
+}
+
 TEST_F(InventoryTest, ForkOfAStrangerIsRead) {
   add_process(21, 200, "/usr/sbin/nginx", "nginx");
   Inventory all = inventory();

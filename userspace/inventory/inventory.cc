@@ -109,6 +109,7 @@ void Inventory::take_name(const ProcessChanged& exec) {
     process.cgroup = before->cgroup;
   }
   process.user = exec.uid;
+  process.executable = exec.name;  // rules by file name match it; by path they do not
   process.service_name = service_name({}, {}, exec.name);
   put(std::make_shared<const Process>(std::move(process)));
 }

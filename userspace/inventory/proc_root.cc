@@ -53,6 +53,7 @@ std::expected<std::string, ProcFailure> read_some(int directory, const char* nam
   return text;
 }
 
+// Empty, with errno, if it cannot be read.
 std::string read_link(int directory, const char* name) {
   std::string target(kMaxExecutable, '\0');
   const ssize_t n = ::readlinkat(directory, name, target.data(), target.size());
@@ -98,6 +99,9 @@ std::expected<Process, ProcFailure> ProcRoot::read(Pid pid) const {
   process.parent = facts->parent;
   process.user = parse_effective_user(*status);
   process.executable = read_link(directory.get(), "exe");
+  if (process.executable.empty() && errno == ENOENT && !facts->kernel_thread) {
+    return std::unexpected(ProcFailure::kGone);  // it is ending: its memory is gone already
+  }
   process.command_line = joined(*arguments);
   // Kernels without control groups have no such file.
   process.cgroup = parse_cgroup(read_some(directory.get(), "cgroup", kMaxCgroupFile).value_or(""));

@@ -48,6 +48,7 @@ struct StatFacts {
   char state = 0;
   Pid parent{};
   uint64_t start_ticks = 0;
+  bool kernel_thread = false;
 };
 std::optional<StatFacts> parse_stat(std::string_view stat);
 std::optional<uint32_t> parse_effective_user(std::string_view status);

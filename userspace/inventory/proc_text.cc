@@ -8,6 +8,8 @@
 namespace sonde {
 namespace {
 
+constexpr uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD of the kernel's include/linux/sched.h
+
 // The text up to the separator, which is passed as well.
 std::string_view take_until(std::string_view& text, char separator) {
   const size_t end = std::min(text.find(separator), text.size());
@@ -35,14 +37,18 @@ std::optional<StatFacts> parse_stat(std::string_view stat) {
   StatFacts facts;
   facts.command = stat.substr(open + 1, close - open - 1);
   std::string_view rest = stat.substr(close + 2);
-  // Counted as in proc(5): 3 is the state, 4 the parent, 22 the start.
+  // Counted as in proc(5): 3 is the state, 4 the parent, 9 the flags, 22 the start.
   uint32_t parent = 0;
+  uint64_t flags = 0;
   for (int field = 3; field <= 22; ++field) {
     const std::string_view text = take_until(rest, ' ');
     if (field == 3 && !text.empty()) {
       facts.state = text[0];
     }
     if (field == 4 && !parse_number(text, parent)) {
+      return std::nullopt;
+    }
+    if (field == 9 && !parse_number(text, flags)) {
       return std::nullopt;
     }
     if (field == 22 && (!parse_number(text, facts.start_ticks) || facts.start_ticks == 0)) {
@@ -54,6 +60,7 @@ std::optional<StatFacts> parse_stat(std::string_view stat) {
     }
   }
   facts.parent = Pid{parent};
+  facts.kernel_thread = (flags & kKernelThread) != 0;
   return facts;
 }
 

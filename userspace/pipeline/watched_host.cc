@@ -81,10 +81,11 @@ void WatchedHost::catch_up() {
     {
       const std::lock_guard lock(news_mutex_);
       news.swap(news_);
-      behind_.store(false, std::memory_order_release);
-    }
-    if (news.empty()) {
-      return;
+      if (news.empty()) {
+        // Not before all of it was acted upon: who asks meanwhile waits for us.
+        behind_.store(false, std::memory_order_release);
+        return;
+      }
     }
     for (News& one : news) {
       ProcessChanged& change = one.change;
