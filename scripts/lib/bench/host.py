@@ -70,7 +70,8 @@ def machine() -> str:
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = re.search(r"^model name\s*: (.*)$", file.read(), re.M)
     name = model.group(1) if model else platform.machine()
-    return f"{name}, {os.cpu_count()} CPUs, Linux {platform.release()}; {version_line('nginx', '-v')}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{name}, {os.cpu_count()} CPUs, Linux {kernel}; {version_line('nginx', '-v')}"
 
 
 def verdict(reached: bool) -> str:
@@ -99,14 +100,17 @@ def throughput_tables(told: dict) -> str:
 
 def exactness_table(told: dict) -> str:
     rows = [
-        [row["load"], f"{row['sent']:,}", f"{row['counted_server']:,}", f"{row['counted_client']:,}", str(row["lost"])]
+        [row["load"], f"{row['sent']:,}", f"{row['counted_server']:,}", f"{row['counted_client']:,}",
+         ", ".join(f"{reason} {count:,}" for reason, count in row["lost"].items()) or "0"]
         for row in told["throughput"]
         if row["collector"] == "sonde"
     ]
-    return (
-        "## Counted\n\nwrk ends with up to one request in flight per connection, which nginx answers and wrk does "
-        "not count.\n\n" + table(["load", ">sent", ">counted, server", ">counted, client", ">lost"], rows)
+    note = (
+        "wrk ends with up to one request in flight per connection, which nginx answers and wrk does not count. Lost "
+        "is of all that was watched on the machine, other work too."
     )
+    head = ["load", ">sent", ">counted, server", ">counted, client", "lost"]
+    return f"## Counted\n\n{note}\n\n{table(head, rows)}"
 
 
 def aims_table(told: dict) -> str:

@@ -127,11 +127,10 @@ def children_cpu_s() -> float:
 class Collector:
     """What is measured, while it runs. Nothing at all is a collector too."""
 
-    def __init__(self, name: str, process: subprocess.Popen | None = None, port: int = 0, ids: tuple = ((), ())):
+    def __init__(self, name: str, process: subprocess.Popen | None = None, port: int = 0):
         self.name = name
         self.process = process
         self.port = port
-        self.foreign_programs, self.foreign_maps = map(set, ids)
 
     def cpu_ns(self) -> int:
         return cpu_ns(self.process.pid) if self.process else 0
@@ -140,14 +139,21 @@ class Collector:
         """Resident and peak of the process, and what its maps hold locked."""
         status = open(f"/proc/{self.process.pid}/status").read()
         kib = {key: int(re.search(rf"^{key}:\s+(\d+)", status, re.M).group(1)) for key in ("VmRSS", "VmHWM")}
-        maps = [entry for entry in bpf_list("map") if entry["id"] not in self.foreign_maps]
         return {"rss": kib["VmRSS"] * 1024, "peak": kib["VmHWM"] * 1024,
-                "maps": sum(entry.get("bytes_memlock", 0) for entry in maps)}  # fmt: skip
+                "maps": sum(entry.get("bytes_memlock", 0) for entry in self.own("map"))}  # fmt: skip
 
     def programs(self) -> tuple[int, int]:
         """Nanoseconds and runs of its BPF programs so far."""
-        own = [entry for entry in bpf_list("prog") if entry["id"] not in self.foreign_programs]
+        own = self.own("prog")
         return sum(entry.get("run_time_ns", 0) for entry in own), sum(entry.get("run_cnt", 0) for entry in own)
+
+    def own(self, kind: str) -> list[dict]:
+        """Its maps or programs, as bpftool tells them: those it holds open. Others run theirs meanwhile."""
+        folder = f"/proc/{self.process.pid}/fdinfo"
+        held = "".join(open(f"{folder}/{number}").read() for number in os.listdir(folder))
+        ids = {int(number) for number in re.findall(rf"^{kind}_id:\s+(\d+)", held, re.M)}
+        run = subprocess.run([bpftool(), "--json", kind, "show"], capture_output=True, text=True, check=True)
+        return [entry for entry in json.loads(run.stdout) if entry["id"] in ids]
 
     def metrics(self) -> dict[str, float]:
         return series_of(get(self.port, "/metrics")[1])
@@ -159,22 +165,12 @@ def series_of(text: str) -> dict[str, float]:
     return {series: float(value) for series, value in lines}
 
 
-def bpf_list(kind: str) -> list[dict]:
-    run = subprocess.run([bpftool(), "--json", kind, "show"], capture_output=True, text=True, check=True)
-    return json.loads(run.stdout)
-
-
-def bpf_ids() -> tuple:
-    return tuple([entry["id"] for entry in bpf_list(kind)] for kind in ("prog", "map"))
-
-
 @contextmanager
 def collector(name: str, programs: dict[str, str], work: str):
     """Starts 'none', 'empty' or 'sonde' on its core and ends it; yields it once it is ready."""
     if name == "none":
         yield Collector(name)
         return
-    ids = bpf_ids()
     port = free_port()
     command = {"empty": [programs.get("empty")], "sonde": [programs.get("sonde"), "run", "--listen", f"127.0.0.1:{port}"]}
     with open(f"{work}/{name}.log", "w", encoding="utf-8") as log:
@@ -184,7 +180,7 @@ def collector(name: str, programs: dict[str, str], work: str):
             await_status(port, "/readyz", process)
         else:
             await_line(f"{work}/{name}.log", "attached", process)
-        yield Collector(name, process, port, ids)
+        yield Collector(name, process, port)
     finally:
         if process.poll() is None:
             end(process)

@@ -39,7 +39,7 @@ class Trial:
     sent: int = 0
     counted_server: float = 0
     counted_client: float = 0
-    lost: float = 0
+    lost: dict[str, int] = field(default_factory=dict)  # by stage and reason, of all that happened on the machine
     failed: int = 0
 
     def summary(self) -> dict:
@@ -50,7 +50,7 @@ class Trial:
             "load_cpu_us_per_request": round(median(self.load_cpu_us), 3),
             "p50_us": median(self.p50_us), "p99_us": median(self.p99_us), "sent": self.sent, "failed": self.failed,
             "counted_server": int(self.counted_server), "counted_client": int(self.counted_client),
-            "lost": int(self.lost),
+            "lost": self.lost,
         }  # fmt: skip
 
 
@@ -71,7 +71,10 @@ def one_round(trial: Trial, collector: peers.Collector, server: peers.Server, co
     at_server, at_client = (count_series(side, server.port) for side in ("server", "client"))
     trial.counted_server += total(after, at_server) - total(before, at_server)
     trial.counted_client += total(after, at_client) - total(before, at_client)
-    trial.lost += total(after, LOST) - total(before, LOST)
+    for series in after:
+        if re.search(LOST, series) and (more := after[series] - before.get(series, 0)):
+            reason = re.sub(r'.*stage="(.*)",reason="(.*)".*', r"\1: \2", series)
+            trial.lost[reason] = trial.lost.get(reason, 0) + int(more)
 
 
 def settled_metrics(collector: peers.Collector, port: int) -> dict[str, float]:
