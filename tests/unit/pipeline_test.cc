@@ -57,7 +57,7 @@ uint64_t counted(const PipelineSnapshot& snapshot, std::string_view family) {
 
 void expect_balance(const PipelineSnapshot& snapshot) {
   for (const StageLedger& stage :
-       stages_of({.pipeline = snapshot, .kernel = {}, .records_read = 0, .host = {}})) {
+       stages_of({.pipeline = snapshot, .kernel = {}, .records_read = {}, .host = {}})) {
     EXPECT_EQ(unexplained(stage), 0) << stage.stage;
     EXPECT_EQ(total_lost(stage), 0u) << stage.stage;
   }

@@ -132,7 +132,6 @@ class Pace {
 struct Replayed {
   std::array<uint64_t, SONDE_COUNTERS> kernel{};
   bool has_kernel = false;
-  uint64_t records = 0;
 };
 
 Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipeline& pipeline,
@@ -168,7 +167,6 @@ Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipe
   for (size_t i = 0; i < kernel.size(); i++) {
     total.kernel[i] += kernel[i];
   }
-  total.records += records;
   const TapeReport& report = (*tape)->report();
   fmt::print(
       stderr, "sonde: {}: {} records in {:.3f} s{}{}{}\n", path, records,
@@ -206,7 +204,7 @@ int run(const Config& config, const Arguments& /*arguments*/) {
   snapshot.families = std::move(seen.families);
   const std::span<const uint64_t> kernel =
       total.has_kernel ? std::span<const uint64_t>(total.kernel) : std::span<const uint64_t>();
-  append_books({.pipeline = seen, .kernel = kernel, .records_read = total.records, .host = {}},
+  append_books({.pipeline = seen, .kernel = kernel, .records_read = {}, .host = {}},
                snapshot.families);
   std::string text;
   prometheus::encode_text(snapshot, prometheus::Format::kText, text);

@@ -21,8 +21,10 @@ std::vector<StageLedger> stages_of(const Books& books) {
   std::vector<StageLedger> stages;
   if (!books.kernel.empty()) {
     stages.push_back(kernel_ledger(books.kernel));
-    stages.push_back(
-        ring_ledger(books.kernel, books.records_read, 0));  // malformed: the next stage's
+  }
+  if (!books.kernel.empty() && books.records_read) {
+    // What is malformed is the next stage's to count.
+    stages.push_back(ring_ledger(books.kernel, *books.records_read, 0));
   }
   stages.push_back(records_ledger(books.pipeline.shards));
   stages.push_back(flows_ledger(books.pipeline.flows, books.pipeline.in_flight));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,8 +16,9 @@ namespace sonde {
 
 struct Books {
   const PipelineSnapshot& pipeline;
-  std::span<const uint64_t> kernel;  // empty in a replay: the tape's last
-  uint64_t records_read = 0;
+  std::span<const uint64_t> kernel;  // empty: not known
+  // From the ring. Nothing in a replay: a tape leaves out what it was not asked for.
+  std::optional<uint64_t> records_read;
   std::span<const NamedCounter> host;  // of WatchedHost and the inventory
 };
 
