@@ -318,9 +318,9 @@ http {{
         self.command = ["nginx", "-p", str(self.directory), "-c", "conf", "-e", str(self.directory / "error.log")]
 
     def logged(self):
-        """How many exchanges it says it had, by (method, status)."""
+        """How many exchanges it says it had, by the fields of LOG."""
         lines = (self.directory / "access.log").read_text().splitlines()
-        return collections.Counter(tuple(line.split()[:2]) for line in lines)
+        return collections.Counter(tuple(line.split()) for line in lines)
 
     def output(self):
         log = self.directory / "error.log"

@@ -29,6 +29,14 @@ def by_executable():
         ports = (old.port, young.port, beside.port)
         with Sonde(*watch(*ports), "--exclude", "exe=nginx") as sonde, young:
             to_old, to_young, truth = Exchanges(), Exchanges(), Exchanges()
+
+            def bytes_off(port, path, seen):
+                before = sonde.value("sonde_kernel_bytes_off_total")
+                Client(port, seen).ask("GET", path)
+                return sonde.value("sonde_kernel_bytes_off_total") - before
+
+            # The verdict on the young one stands some milliseconds after its start.
+            wait_until("its bytes stay", lambda: bytes_off(young.port, "/young.bin", to_young) >= SIZE)
             before = sonde.value("sonde_kernel_bytes_off_total")
             for _ in range(20):
                 Client(old.port, to_old).ask("GET", "/old.bin")
