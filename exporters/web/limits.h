@@ -10,7 +10,7 @@ struct Limits {
   size_t max_connections = 64;
   // Of answers not yet taken, a shared one counted once; beyond it requests are answered 503. The
   // answer that crosses the line is still made, since its size is not known before.
-  size_t max_response_bytes = 64 * 1024 * 1024;
+  size_t max_response_bytes = size_t{64} * 1024 * 1024;
   uint64_t head_timeout_ns =
       10'000'000'000;  // from a request's first byte (or accept) to the end of its head
   uint64_t idle_timeout_ns = 60'000'000'000;   // between two requests

@@ -11,8 +11,8 @@
 namespace sonde::log {
 namespace {
 
-std::atomic<Level> g_level{
-    Level::kInfo};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the one level of all threads
+std::atomic<Level> g_level{Level::kInfo};
 
 constexpr size_t kMaxLine = 4096;
 

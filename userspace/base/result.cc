@@ -11,7 +11,7 @@ std::unexpected<Error> fail_errno(std::string what, int code) {
   return fail(std::move(what), code);
 }
 
-std::unexpected<Error> with_context(std::string context, Error inner) {
+std::unexpected<Error> with_context(std::string context, const Error& inner) {
   context += ": ";
   context += inner.what;
   return fail(std::move(context), inner.code);

@@ -27,6 +27,6 @@ inline std::unexpected<Error> fail(std::string what, int code = 0) {
 std::unexpected<Error> fail_errno(std::string what, int code);
 
 // Adds what the caller knows in front: "<context>: <inner>".
-std::unexpected<Error> with_context(std::string context, Error inner);
+std::unexpected<Error> with_context(std::string context, const Error& inner);
 
 }  // namespace sonde

@@ -40,8 +40,9 @@ class FlowSink {
 
 struct FlowLimits {
   size_t max_connections = 65536;
-  size_t max_pending_bytes = 64 * 1024 + 4096;  // one direction of one connection: a whole head
-  size_t max_pending_bytes_total = 64 * 1024 * 1024;
+  size_t max_pending_bytes =
+      size_t{64} * 1024 + 4096;  // one direction of one connection: a whole head
+  size_t max_pending_bytes_total = size_t{64} * 1024 * 1024;
   size_t max_pending_requests = 4096;  // unanswered, on one connection
 };
 

@@ -17,8 +17,8 @@
 namespace sonde {
 namespace {
 
-constexpr size_t kLogBytes = 64 * 1024;
-constexpr size_t kMaxIteratorBytes = 64 * 1024 * 1024;
+constexpr size_t kLogBytes = size_t{64} * 1024;
+constexpr size_t kMaxIteratorBytes = size_t{64} * 1024 * 1024;
 
 // The verifier explains itself at the end of its log.
 std::string last_lines(const std::string& log, int lines) {
@@ -188,7 +188,7 @@ Result<std::vector<uint8_t>> BpfObject::iterate(std::string_view name, int map_f
     return fail_errno(fmt::format("run BPF iterator {}", name), error);
   }
   std::vector<uint8_t> out;
-  constexpr size_t kBlock = 64 * 1024;
+  constexpr size_t kBlock = size_t{64} * 1024;
   while (out.size() < kMaxIteratorBytes) {
     const size_t had = out.size();
     out.resize(had + kBlock);

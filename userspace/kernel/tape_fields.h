@@ -41,8 +41,8 @@ inline bool next_field(Bytes& in, TapeField& out) {
   if (!in.read(key) || !in.read(value) || size_t{key} + value > in.left()) {
     return false;
   }
-  out.key = *in.take(key);
-  out.value = *in.take(value);
+  out.key = in.take(key).value_or("");
+  out.value = in.take(value).value_or("");
   return true;
 }
 

@@ -52,7 +52,8 @@ struct TapeFrameHeader {
 static_assert(sizeof(TapeFrameHeader) == 16);
 
 constexpr size_t kTapeAlignment = 8;
-constexpr size_t kTapeMaxPayload = 512 * 1024;  // longer frames are not written and not believed
+constexpr size_t kTapeMaxPayload =
+    size_t{512} * 1024;  // longer frames are not written and not believed
 constexpr size_t tape_padded(size_t n) { return (n + kTapeAlignment - 1) & ~(kTapeAlignment - 1); }
 
 }  // namespace sonde

@@ -15,7 +15,7 @@
 namespace sonde {
 namespace {
 
-constexpr size_t kBufferBytes = 1024 * 1024;
+constexpr size_t kBufferBytes = size_t{1024} * 1024;
 static_assert(kBufferBytes >= sizeof(TapeFrameHeader) + kTapeMaxPayload);
 // Of the size cap, so much is kept for the end frame.
 constexpr uint64_t kEndReserve = 1024;

@@ -64,6 +64,8 @@ class Histogram {
   static constexpr auto scaled() {
     std::array<uint64_t, kBounds.size()> out{};
     for (size_t i = 0; i < out.size(); ++i) {
+      // llround is no constant expression yet, and bounds are not negative.
+      // NOLINTNEXTLINE(bugprone-incorrect-roundings)
       out[i] = static_cast<uint64_t>(kBounds[i] * static_cast<double>(kPerUnit) + 0.5);
     }
     return out;

@@ -28,8 +28,8 @@ class RawKey {
   static constexpr size_t kMaxBytes = 232;
 
   RawKey(const Request& request, const Service* service) {
-    append(&service, sizeof(service));
-    append(&request.schema, sizeof(request.schema));
+    append(static_cast<const void*>(&service), sizeof(service));
+    append(static_cast<const void*>(&request.schema), sizeof(request.schema));
     append(&request.role, sizeof(request.role));
     const auto attributes = request.schema->attributes;
     for (size_t i = 0; i < attributes.size() && i < kMaxAttributes; ++i) {
