@@ -3,7 +3,9 @@
 import re
 import subprocess
 
-from harness import DEADLINE_S, Exchanges, Kind, Nginx, PythonServer, Sonde, Total, need_programs, run_scenarios, wait_until
+from harness import Sonde, need_programs, run_scenarios
+from processes import DEADLINE_S, Nginx, PythonServer, wait_until
+from truth import Exchanges, Kind, Total
 
 FILES = {"small.txt": b"small\n", "page.html": b"p" * 612}
 

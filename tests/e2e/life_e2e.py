@@ -10,7 +10,9 @@ import signal
 import subprocess
 import time
 
-from harness import DEADLINE_S, SONDE, Client, Exchanges, Nginx, Sonde, listens, need_programs, run_scenarios, wait_until
+from harness import SONDE, Sonde, need_programs, run_scenarios
+from processes import DEADLINE_S, Nginx, listens, wait_until
+from truth import Client, Exchanges
 
 FILES = {"page.html": b"p" * 612}
 CACHE = pathlib.Path(os.environ.get("SONDE_CACHE", pathlib.Path.home() / ".cache/sonde"))

@@ -2,7 +2,9 @@
 """nginx: files by sendfile, its own answers, and proxying, each end of each hop counted."""
 import os
 
-from harness import Client, Exchanges, HttpServer, Nginx, PythonServer, Sonde, free_port, need_programs, run_scenarios
+from harness import Sonde, need_programs, run_scenarios
+from processes import HttpServer, Nginx, PythonServer, free_port
+from truth import Client, Exchanges
 
 SMALL = b"small\n"
 MIDDLE = os.urandom(1 << 20)

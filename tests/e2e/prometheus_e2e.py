@@ -9,7 +9,9 @@ import urllib.request
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from harness import DEADLINE_S, Client, Exchanges, Nginx, Server, Sonde, need_programs, run_scenarios, wait_until
+from harness import Sonde, need_programs, run_scenarios
+from processes import DEADLINE_S, Nginx, Server, wait_until
+from truth import Client, Exchanges
 
 FILES = {"small.txt": b"small\n", "page.html": b"p" * 5000}
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

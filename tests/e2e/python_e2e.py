@@ -3,7 +3,9 @@
 import os
 import socket
 
-from harness import DEADLINE_S, Client, Exchanges, HttpServer, PythonServer, Sonde, run_scenarios
+from harness import Sonde, run_scenarios
+from processes import DEADLINE_S, HttpServer, PythonServer
+from truth import Client, Exchanges
 
 
 def read_to_end(connection):

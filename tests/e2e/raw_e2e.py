@@ -5,7 +5,9 @@ import socket
 import struct
 import time
 
-from harness import DEADLINE_S, Client, Exchanges, Nginx, PythonServer, Sonde, need_programs, run_scenarios, wait_until
+from harness import Sonde, need_programs, run_scenarios
+from processes import DEADLINE_S, Nginx, PythonServer, wait_until
+from truth import Client, Exchanges
 
 BURST = 100
 

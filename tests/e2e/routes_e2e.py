@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths become routes: few, whatever clients ask for, and no request is lost by that."""
-from harness import Client, Exchanges, Nginx, Sonde, need_programs, run_scenarios, wait_until
+from harness import Sonde, need_programs, run_scenarios
+from processes import Nginx, wait_until
+from truth import Client, Exchanges
 
 # Of one service; see the bounds in docs/limits.md.
 MAX_ROUTES = 100

@@ -2,18 +2,9 @@
 """What is left out is left alone, and what is beside it is exact."""
 import subprocess
 
-from harness import (
-    DEADLINE_S,
-    Client,
-    Exchanges,
-    HttpServer,
-    Nginx,
-    PythonServer,
-    Sonde,
-    need_programs,
-    run_scenarios,
-    wait_until,
-)
+from harness import Sonde, need_programs, run_scenarios
+from processes import DEADLINE_S, HttpServer, Nginx, PythonServer, wait_until
+from truth import Client, Exchanges
 
 SIZE = 1_000_000
 
