@@ -6,7 +6,7 @@ from html import escape
 
 WIDTH = 760
 LABEL_WIDTH = 170
-VALUE_WIDTH = 110
+VALUE_WIDTH = 170  # room for the longest text behind a bar
 BAR_HEIGHT = 20
 BAR_GAP = 6
 GROUP_GAP = 18
