@@ -68,6 +68,7 @@ PipelineOptions pipeline_options(const Config& config) {
   PipelineOptions options;
   options.shards = shards_for(config.pipeline.shards);
   options.flows.max_connections = config.limits.connections;
+  options.flows.max_pending_bytes_total = config.limits.memory_bytes;
   options.red.max_series = config.limits.series;
   options.red.max_series_of_service = config.limits.series_per_service;
   options.target = {.host_name = host_name(), .sonde_version = std::string(version())};

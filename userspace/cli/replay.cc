@@ -188,6 +188,7 @@ int run(const Config& config, const Arguments& /*arguments*/) {
   PipelineOptions options;
   options.shards = std::max<size_t>(config.pipeline.shards, 1);
   options.flows.max_connections = config.limits.connections;
+  options.flows.max_pending_bytes_total = config.limits.memory_bytes;
   options.red.max_series = config.limits.series;
   options.red.max_series_of_service = config.limits.series_per_service;
   Pipeline pipeline(host, policies, options);

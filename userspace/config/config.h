@@ -30,7 +30,6 @@ struct WebConfig {
 
 struct KernelConfig {
   DoorChoice door = DoorChoice::kAuto;
-  std::string btf;  // file with the kernel's type information; empty: the kernel's own
   uint64_t ring_bytes = 8ull << 20;  // a power of two
   uint64_t batch_interval_ms = 10;   // at most one wake-up of the reader in this time
 };
@@ -43,7 +42,7 @@ struct LimitsConfig {
   uint64_t connections = 65'536;
   uint64_t series = 20'000;
   uint64_t series_per_service = 2'000;
-  uint64_t memory_bytes = 256ull << 20;
+  uint64_t memory_bytes = 64ull << 20;  // captured bytes that wait for more
 };
 
 struct SelectionConfig {

@@ -92,9 +92,6 @@ constexpr Option kOptions[] = {
     {"kernel.door", "door", kKernel, "DOOR",
      "Way into the kernel; auto: the best that proves itself",
      choice<SONDE_AT(kernel.door)>(kDoors)},
-    {"kernel.btf", "btf", kKernel, "FILE",
-     "Kernel type information, for kernels that do not bring their own",
-     text<SONDE_AT(kernel.btf)>()},
     {"kernel.ring_size", "ring-size", kKernel, "SIZE",
      "Buffer between the kernel side and Sonde, a power of two",
      integer<SONDE_AT(kernel.ring_bytes)>(64ull << 10, 1ull << 30, Unit::kBytes, true)},
@@ -113,7 +110,7 @@ constexpr Option kOptions[] = {
     {"limits.series_per_service", "max-series-per-service", kLimits, "N",
      "Time series of one service", integer<SONDE_AT(limits.series_per_service)>(10, 10'000'000)},
     {"limits.memory", "max-memory", kLimits, "SIZE",
-     "Memory for connections, series and queues together",
+     "Captured bytes that wait for more, of all connections",
      integer<SONDE_AT(limits.memory_bytes)>(16ull << 20, 1ull << 40, Unit::kBytes)},
 
     {"selection.include", "include", kSelection, "RULE",
