@@ -9,6 +9,8 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/support/proc_tree.h"
+
 namespace sonde {
 namespace {
 
@@ -16,30 +18,13 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kSecond = 1'000'000'000;
 
-// A tree that looks like /proc.
 class InventoryTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("sonde_proc_" + std::to_string(::getpid()));
-    fs::create_directories(root_ / "self");
-    std::ofstream(root_ / "version") << "x";
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   void add_process(int pid, uint64_t start, const std::string& exe, const std::string& arguments,
                    char state = 'S') {
-    const fs::path directory = root_ / std::to_string(pid);
-    fs::create_directories(directory);
-    std::ofstream(directory / "stat")
-        << pid << " (odd) name) " << state << " 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 "
-        << start << " 0 0\n";
-    std::ofstream(directory / "status") << "Name:\tx\nUid:\t0\t33\t33\t33\nGid:\t0\t0\t0\t0\n";
-    std::ofstream(directory / "cmdline") << arguments;
-    std::ofstream(directory / "cgroup") << "0::/system.slice/x.service\n";
-    fs::remove(directory / "exe");
-    fs::create_symlink(exe, directory / "exe");
+    tree_.add_process(pid, start, exe, arguments, state);
   }
-  void remove_process(int pid) { fs::remove_all(root_ / std::to_string(pid)); }
+  void remove_process(int pid) { tree_.remove_process(pid); }
 
   static ProcessChanged change(ProcessChange what, uint32_t pid, uint32_t parent = 0,
                                uint64_t time_ns = 0) {
@@ -60,7 +45,8 @@ class InventoryTest : public testing::Test {
 
   Inventory inventory(size_t max = kMaxProcesses) { return Inventory(ProcRoot(root_), max); }
 
-  fs::path root_;
+  ProcTree tree_;
+  const fs::path& root_ = tree_.root();
 };
 
 TEST_F(InventoryTest, ReadsWhatProcHas) {

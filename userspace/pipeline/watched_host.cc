@@ -61,6 +61,10 @@ void WatchedHost::judge(const std::shared_ptr<const Process>& process) {
 
 void WatchedHost::on(const ProcessChanged& change) {
   changes_seen_++;
+  // At once, so that no answer from before outlives the change: who asks again waits for the news.
+  if (change.change != ProcessChange::kFork) {
+    version_.fetch_add(1, std::memory_order_release);
+  }
   {
     const std::lock_guard lock(news_mutex_);
     if (news_.size() >= kMaxNews) {
@@ -91,9 +95,6 @@ void WatchedHost::catch_up() {
       ProcessChanged& change = one.change;
       change.name = one.name.data();
       inventory_.on_process(change);
-      if (change.change != ProcessChange::kFork) {
-        version_.fetch_add(1, std::memory_order_release);
-      }
       if (change.change == ProcessChange::kExec) {
         if (const auto process = inventory_.find(change.pid)) {
           judge(process);
