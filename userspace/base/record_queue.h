@@ -31,7 +31,9 @@ class RecordQueue {
     }
     wait_for_room(need);
     put_size(at, record.size());
-    std::memcpy(bytes() + at + kHeader, record.data(), record.size());
+    if (!record.empty()) {
+      std::memcpy(bytes() + at + kHeader, record.data(), record.size());
+    }
     write_ += need;
   }
 
