@@ -11,7 +11,9 @@
 
 #include <bpf/bpf_endian.h>
 
-#include "bpf/lib/turn.h"
+#include "bpf/lib/life_programs.h"
+#include "bpf/lib/run.h"
+#include "bpf/lib/running_call.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -19,7 +21,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int result, int flags)
 {
-	on_moved(sk, result, 0, SONDE_OUT);
+	begin_run(SONDE_COST_CALLS);
+	on_moved(sk, result, 0, SONDE_OUT, 0);
+	end_run(SONDE_COST_CALLS);
 	return 0;
 }
 
@@ -27,29 +31,8 @@ int BPF_PROG(on_send, struct sock *sk, int result, int flags)
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_receive, struct sock *sk, int result, int flags)
 {
-	on_moved(sk, result, flags, SONDE_IN);
+	begin_run(SONDE_COST_CALLS);
+	on_moved(sk, result, flags, SONDE_IN, 0);
+	end_run(SONDE_COST_CALLS);
 	return 0;
-}
-
-/* Who is client and who is server, and where the streams begin: known only here. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_set_state, struct sock *sk, int from, int to)
-{
-	on_state(sk, from, to);
-	return 0;
-}
-
-/* The end. Not at CLOSE: data can still be read after it. */
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(on_destroy_sock, struct sock *sk)
-{
-	on_destroy(sk);
-	return 0;
-}
-
-/* The sweep over the storage of sockets (iterator since 5.9). */
-SEC("iter/bpf_sk_storage_map")
-int sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	return tell_silent(ctx->meta->seq, ctx->value);
 }

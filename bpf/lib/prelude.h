@@ -17,3 +17,8 @@
 #ifndef barrier_var
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif
+
+/* For what not every file that includes it calls. */
+#ifndef __maybe_unused
+#define __maybe_unused __attribute__((unused))
+#endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The records of a connection: open, data, close. Each function sends one and keeps the ledger
- * true. */
+/* The records of a connection: open, data, progress, close. Each function sends one and keeps the
+ * ledger true. */
 #pragma once
 
+#include "bpf/lib/calls.h"
 #include "bpf/lib/ring.h"
-#include "bpf/lib/user_buffers.h"
+#include "bpf/lib/unix_socket.h"
+#include "bpf/maps/waiting_ends.h"
 
 static __always_inline void fill_state(struct sonde_turn_state *state,
 				       const struct connection *conn, __u8 direction)
@@ -23,28 +25,47 @@ static __always_inline void lose_record(struct connection *conn, struct counters
 	count->of[SONDE_COUNT_records_lost]++;
 }
 
+/* Who the two ends are. room: of the name. */
+static __always_inline void fill_ends(struct sonde_open_record *record, struct sock *sk,
+				      const struct connection *conn, const __u32 room)
+{
+	if (room) {
+		__builtin_memset(record->name, 0, room);
+		record->family = SONDE_FAMILY_UNIX;
+		if (conn->role != SONDE_ROLE_CLIENT)
+			*(__u64 *)record->local_address = conn->name;
+		if (conn->role != SONDE_ROLE_SERVER)
+			*(__u64 *)record->remote_address = conn->name;
+		record->name_bytes = read_unix_name(sk, conn->role, record->name);
+		record->peer = conn->peer_id;
+		return;
+	}
+	record->family = addresses_of(sk, record->local_address, record->remote_address);
+	record->local_port = conn->local_port;
+	record->remote_port = conn->remote_port;
+	record->sequence_in = conn->base[SONDE_IN];
+	record->sequence_out = conn->base[SONDE_OUT];
+}
+
 /* before: how many of the bytes just moved in this direction are not yet told; the streams stood
- * there before them. */
+ * there before them. room: for the name of an AF_UNIX socket, else 0. */
 static __always_inline bool send_open(struct sock *sk, struct connection *conn,
 				      struct counters *count, struct sonde_control *board,
-				      __u64 who, __u64 now, __u8 direction, __u32 before)
+				      __u64 who, __u64 now, __u8 direction, __u32 before,
+				      const __u32 room)
 {
-	struct sonde_open_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct sonde_open_record *record = bpf_ringbuf_reserve(&events, sizeof(*record) + room, 0);
 
 	if (!record) {
 		lose_record(conn, count);
 		return false;
 	}
 	__builtin_memset(record, 0, sizeof(*record));
-	fill_header(&record->header, SONDE_RECORD_OPEN, sizeof(*record), conn->id, now);
-	record->family = addresses_of(sk, record->local_address, record->remote_address);
-	record->local_port = conn->local_port;
-	record->remote_port = conn->remote_port;
+	fill_header(&record->header, SONDE_RECORD_OPEN, sizeof(*record) + room, conn->id, now);
+	fill_ends(record, sk, conn, room);
 	record->role = conn->role;
 	record->pid = who >> 32;
 	record->tid = (__u32)who;
-	record->sequence_in = conn->base[SONDE_IN];
-	record->sequence_out = conn->base[SONDE_OUT];
 	record->network_namespace = conn->network_namespace;
 	record->position_in = conn->position[SONDE_IN] - (direction == SONDE_IN ? before : 0);
 	record->position_out = conn->position[SONDE_OUT] - (direction == SONDE_OUT ? before : 0);
@@ -58,31 +79,46 @@ static __always_inline bool send_open(struct sock *sk, struct connection *conn,
 	return true;
 }
 
+/* The ring has no room for it: it waits outside until user space has read what is before it. */
+static __always_inline bool put_aside(const struct sonde_close_record *record,
+				      struct sonde_control *board)
+{
+	__u64 id = record->header.connection;
+
+	if (bpf_map_update_elem(&waiting_ends, &id, record, BPF_NOEXIST))
+		return false;
+	__sync_fetch_and_add(&board->waiting_ends, 1);
+	return true;
+}
+
 static __always_inline void send_close(struct connection *conn, struct counters *count,
 				       struct sonde_control *board, __u64 now)
 {
-	struct sonde_close_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct sonde_close_record record = {};
 
-	if (!record) {
+	fill_header(&record.header, SONDE_RECORD_CLOSE, sizeof(record), conn->id, now);
+	record.header.flags = conn->ending;
+	fill_state(&record.state, conn, conn->direction);
+	record.state.last_turn_bytes = conn->turn_bytes;
+	record.state.last_turn_end_ns = conn->turn_last_ns;
+	record.state.other_position = 0;
+	record.position_in = conn->position[SONDE_IN];
+	record.position_out = conn->position[SONDE_OUT];
+	if (!bpf_ringbuf_output(&events, &record, sizeof(record), wake_flags(board))) {
+		count->of[SONDE_COUNT_records_sent]++;
+	} else if (put_aside(&record, board)) {
+		count->of[SONDE_COUNT_records_swept]++;
+	} else {
 		lose_record(conn, count);
 		return;
 	}
-	fill_header(&record->header, SONDE_RECORD_CLOSE, sizeof(*record), conn->id, now);
-	record->header.flags = conn->ending;
-	fill_state(&record->state, conn, conn->direction);
-	record->state.last_turn_bytes = conn->turn_bytes;
-	record->state.last_turn_end_ns = conn->turn_last_ns;
-	record->state.other_position = 0;
-	record->position_in = conn->position[SONDE_IN];
-	record->position_out = conn->position[SONDE_OUT];
-	bpf_ringbuf_submit(record, wake_flags(board));
 	count->of[SONDE_COUNT_connections_closed]++;
-	count->of[SONDE_COUNT_records_sent]++;
 }
 
 /* What ship() works on: one call's bytes on their way into records. */
 struct shipment {
 	struct cursor cursor;
+	const struct call *call; /* what the door knows of it, if anything */
 	struct connection *conn;
 	struct counters *count;
 	struct sonde_control *board;
@@ -90,9 +126,9 @@ struct shipment {
 	__u64 who;
 	__u64 position; /* of the next record */
 	__u64 other_position;
-	__u32 bytes;   /* of the call, not yet told */
-	__u32 wanted;  /* of them, to be captured */
-	__u32 shipped; /* so far */
+	__u32 bytes;  /* of the call, not yet told */
+	__u32 wanted; /* of them, to be captured */
+	__u32 tail;   /* and of the last ones */
 	__u8 direction;
 	__u8 flags; /* for the next record */
 	bool fault;
@@ -129,112 +165,4 @@ static __always_inline bool send_bare(struct shipment *s)
 	bpf_ringbuf_submit(record, wake_flags(s->board));
 	s->count->of[SONDE_COUNT_records_sent]++;
 	return true;
-}
-
-/* A record being filled from the user's buffers. How far it is stands in the record itself
- * (captured): the verifier knows nothing of what it reads there, so that all turns of the loop look
- * alike to it.
- */
-struct gathering {
-	struct shipment *s;
-	struct sonde_data_record *record;
-	__u64 wanted;
-	__u64 cap;
-};
-
-/* Copies one piece: what is left of the current buffer, or of the room. Returns 1 when there is
- * nothing more to do. */
-static int gather_piece(__u32 index, struct gathering *g)
-{
-	struct cursor *cursor = &g->s->cursor;
-	__u64 filled = g->record->captured, piece;
-
-	if (!cursor->length) {
-		struct user_iovec iov;
-
-		if (!cursor->left || bpf_probe_read_user(&iov, sizeof(iov), (void *)cursor->iov)) {
-			g->s->fault = true;
-			return 1;
-		}
-		cursor->iov += sizeof(iov);
-		cursor->left--;
-		cursor->base = iov.base;
-		cursor->length = iov.length;
-	}
-	piece = g->wanted - filled;
-	if (piece > cursor->length)
-		piece = cursor->length;
-	barrier_var(piece);
-	barrier_var(filled);
-	if (piece > g->cap || filled > g->cap)
-		return 1;
-	if (bpf_probe_read_user(g->record->payload + filled, piece, (void *)cursor->base)) {
-		g->s->fault = true;
-		return 1;
-	}
-	cursor->base += piece;
-	cursor->length -= piece;
-	filled += piece;
-	g->record->captured = filled;
-	return filled >= g->wanted;
-}
-
-/* One record of at most cap captured bytes. The place reserved is twice that: the verifier sees the
- * place where a piece goes and its length apart, each up to cap. What lies behind the captured
- * bytes is never looked at. Returns the number captured; fault or lost are set where that ends the
- * shipment. last: no other record of this call follows.
- */
-static __always_inline __u32 ship_record(struct shipment *s, const __u32 cap, bool last)
-{
-	struct sonde_data_record *record =
-		bpf_ringbuf_reserve(&events, sizeof(*record) + 2 * cap, 0);
-	struct gathering g = {.s = s, .record = record, .cap = cap};
-	__u32 filled;
-
-	if (!record) {
-		lose_record(s->conn, s->count);
-		s->lost = true;
-		return 0;
-	}
-	record->captured = 0;
-	g.wanted = s->wanted < cap ? s->wanted : cap;
-	/* Most calls have all of it in one buffer: no loop for them. */
-	if (s->cursor.length >= g.wanted)
-		gather_piece(0, &g);
-	else
-		bpf_loop(SONDE_SEGMENTS_PER_RECORD, gather_piece, &g, 0);
-	filled = record->captured;
-	/* The last record of the call stands for all that is left of it. */
-	last = last || s->fault || filled == s->wanted;
-	fill_data(record, s, sizeof(*record) + 2 * cap, last ? s->bytes : filled, filled);
-	bpf_ringbuf_submit(record, wake_flags(s->board));
-	s->count->of[SONDE_COUNT_records_sent]++;
-	s->count->of[SONDE_COUNT_bytes_shipped] += filled;
-	s->position += filled;
-	s->bytes -= filled;
-	s->wanted -= filled;
-	return filled;
-}
-
-/* One record of a shipment too large for a small one. */
-static int ship_more(__u32 index, struct shipment *s)
-{
-	const bool last = index == SONDE_RECORDS_PER_CALL - 1;
-
-	if (s->wanted <= SONDE_CAPTURE_MEDIUM)
-		s->shipped += ship_record(s, SONDE_CAPTURE_MEDIUM, last);
-	else
-		s->shipped += ship_record(s, SONDE_CAPTURE_LARGE, last);
-	if (!s->wanted)
-		return 1;
-	return (s->fault | s->lost) & 1;
-}
-
-/* Ships the wanted bytes; returns how many went. */
-static __always_inline __u32 ship(struct shipment *s)
-{
-	if (s->wanted <= SONDE_CAPTURE_SMALL)
-		return ship_record(s, SONDE_CAPTURE_SMALL, true);
-	bpf_loop(SONDE_RECORDS_PER_CALL, ship_more, s, 0);
-	return s->shipped;
 }

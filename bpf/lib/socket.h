@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Reading a struct sock, in two ways: SONDE_DIRECT for programs that the verifier gives a typed
- * pointer (tp_btf, fexit), where a field costs one load; through a helper otherwise. Chosen by the
- * file that includes us.
+/* Reading a struct sock, in two ways: SONDE_TYPED for programs that the verifier gives a typed
+ * pointer (tp_btf, fexit), where a field costs one load; through a helper otherwise. And where its
+ * connection's state is: in the socket itself for SONDE_DIRECT, which are typed too; in a hash
+ * otherwise. Chosen by the file that includes us.
  */
 #pragma once
 
 #include "bpf/maps/connections.h"
 
-#ifdef SONDE_DIRECT
+#if defined(SONDE_DIRECT) && !defined(SONDE_TYPED)
+#define SONDE_TYPED
+#endif
+
+#ifdef SONDE_TYPED
 #define SOCK_FIELD(sk, field) ((sk)->field)
 #define TCP_FIELD(tcp, field) ((tcp)->field)
 #else
@@ -15,8 +20,8 @@
 #define TCP_FIELD(tcp, field) BPF_CORE_READ(tcp, field)
 #endif
 
-/* The kinds we follow: TCP over IPv4 and IPv6. */
-static __always_inline bool is_followed(struct sock *sk)
+/* TCP over IPv4 and IPv6. (Of AF_UNIX: unix_socket.h.) */
+static __always_inline bool is_tcp(struct sock *sk)
 {
 	return SOCK_FIELD(sk, sk_protocol) == IPPROTO_TCP;
 }
@@ -29,7 +34,7 @@ static __always_inline bool is_stream(struct sock *sk)
 
 static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 {
-#ifdef SONDE_DIRECT
+#ifdef SONDE_TYPED
 	return bpf_skc_to_tcp_sock(sk);
 #else
 	return (struct tcp_sock *)sk;
@@ -77,9 +82,19 @@ static __always_inline void drop_connection(struct sock *sk)
 #endif
 }
 
-static __always_inline __u32 network_namespace_of(struct sock *sk)
+/* The socket is about to go: nobody is to make anything of the state any more. */
+static __always_inline void forget_connection(struct sock *sk, struct connection *conn)
 {
 #ifdef SONDE_DIRECT
+	conn->told = 0;
+#else
+	drop_connection(sk);
+#endif
+}
+
+static __always_inline __u32 network_namespace_of(struct sock *sk)
+{
+#ifdef SONDE_TYPED
 	return sk->__sk_common.skc_net.net->ns.inum;
 #else
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);

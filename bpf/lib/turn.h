@@ -6,12 +6,18 @@
  */
 #pragma once
 
+#include "bpf/lib/mover.h"
 #include "bpf/lib/policy.h"
-#include "bpf/lib/records.h"
+#include "bpf/lib/ship.h"
+#include "bpf/lib/unix.h"
 
-/* Sets up the state of a connection first seen in the given sequence numbers. */
-static __always_inline struct connection *begin_connection(struct sock *sk, struct tcp_sock *tcp,
-							   __u8 role)
+/* Where the bytes of the call lie in user memory. The door says how to find out, by what it
+ * includes: running_call.h, returned_call.h or exited_call.h.
+ */
+static __always_inline enum buffers find_buffers(struct sock *sk, struct shipment *s);
+
+/* Sets up the state of a connection, but for its sequence numbers. */
+static __always_inline struct connection *begin_connection(struct sock *sk, __u8 role)
 {
 	struct connection *conn = make_connection(sk);
 
@@ -34,6 +40,20 @@ static __always_inline bool fin_is_read(struct sock *sk, struct tcp_sock *tcp)
 	       TCP_FIELD(tcp, copied_seq) == TCP_FIELD(tcp, rcv_nxt);
 }
 
+/* Of a connection whose role nobody tells: did its own SYN open it? bytes_acked then counts one
+ * more than bytes; by what was sent, we know how many bytes there were. As long as no FIN may be
+ * among the numbers, that is: else most likely it did, since who accepts is known by its listener.
+ */
+static __always_inline bool has_sent_syn(struct sock *sk, struct tcp_sock *tcp)
+{
+	__u32 sent = TCP_FIELD(tcp, bytes_sent) - TCP_FIELD(tcp, bytes_retrans);
+	__u32 acked = TCP_FIELD(tcp, bytes_acked);
+	__u8 state = SOCK_FIELD(sk, __sk_common.skc_state);
+
+	return (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) ||
+	       TCP_FIELD(tcp, snd_nxt) - sent != TCP_FIELD(tcp, snd_una) - acked;
+}
+
 /* A connection that was there before us (or whose beginning we missed): its streams stand
  * somewhere. Who is the server can only be told by the port it listens on, or by what the listener
  * left in it.
@@ -47,7 +67,7 @@ static __noinline int meet_connection(struct sock *sk)
 
 	if (!tcp)
 		return -1;
-	conn = begin_connection(sk, tcp, SONDE_ROLE_UNKNOWN);
+	conn = begin_connection(sk, SONDE_ROLE_UNKNOWN);
 	if (!conn)
 		return -1;
 	in = TCP_FIELD(tcp, bytes_received);
@@ -55,8 +75,8 @@ static __noinline int meet_connection(struct sock *sk)
 	port = (__u64)conn->network_namespace << 16 | conn->local_port;
 	if (SOCK_FIELD(sk, sk_max_ack_backlog) || bpf_map_lookup_elem(&listeners, &port))
 		conn->role = SONDE_ROLE_SERVER;
-	else
-		out--; /* who connected counts its SYN as acknowledged */
+	else if (has_sent_syn(sk, tcp))
+		out--;
 	read = TCP_FIELD(tcp, copied_seq) - fin_is_read(sk, tcp);
 	conn->base[SONDE_IN] = TCP_FIELD(tcp, rcv_nxt) - (__u32)in;
 	conn->base[SONDE_OUT] = TCP_FIELD(tcp, snd_una) - (__u32)out;
@@ -166,6 +186,35 @@ static __always_inline void count_off(struct counters *count, __u32 bytes)
 	count->of[SONDE_COUNT_bytes_off] += bytes;
 }
 
+/* Until user space has started, nothing is watched but the self-test's own connections. */
+static __always_inline bool must_wait(const struct connection *conn,
+				      const struct sonde_control *board)
+{
+	if (!board->only_port)
+		return false;
+	if (conn->is_unix)
+		return conn->inode != board->only_unix[0] && conn->inode != board->only_unix[1];
+	return board->only_port != conn->local_port && board->only_port != conn->remote_port;
+}
+
+/* First bytes of a connection that was not seen to be established, and opened by its own SYN. Fast
+ * open: they go with the SYN, whose number is all there is. Else the kernel skipped the run that
+ * would have seen it (life_programs.h): the streams began where its counts say.
+ */
+static __always_inline void begin_streams_unestablished(struct sock *sk, struct connection *conn)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+
+	if (!tcp)
+		return;
+	conn->base[SONDE_OUT] = TCP_FIELD(tcp, snd_una) + 1 - (__u32)TCP_FIELD(tcp, bytes_acked);
+	if (SOCK_FIELD(sk, __sk_common.skc_state) == TCP_SYN_SENT)
+		return;
+	conn->base[SONDE_IN] = TCP_FIELD(tcp, rcv_nxt) - (__u32)TCP_FIELD(tcp, bytes_received);
+	conn->local_port = SOCK_FIELD(sk, __sk_common.skc_num);
+	conn->opening = 0;
+}
+
 /* Another process than before moves the bytes (or it is the first time): is it watched? */
 static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 pid)
 {
@@ -173,19 +222,31 @@ static __noinline int take_over(struct sock *sk, struct connection *conn, __u32 
 
 	if (!conn || !board)
 		return false;
-	if (board->only_port && board->only_port != conn->local_port &&
-	    board->only_port != conn->remote_port)
+	if (must_wait(conn, board))
 		return false;
 	conn->owner = pid;
+	if (conn->opening)
+		begin_streams_unestablished(sk, conn);
 	if (is_excluded(conn, board, pid)) {
 		conn->policy.mode = SONDE_POLICY_OFF;
 		return false;
 	}
+	conn->restraint = restraint_on(&conn->owner, board);
 	if (!conn->told) {
 		inherit_policy(sk, conn);
 		conn->epoch = board->policy_epoch;
 	}
 	return conn->policy.mode != SONDE_POLICY_OFF;
+}
+
+static __always_inline bool open_connection(struct sock *sk, struct shipment *s)
+{
+	/* The places reserved in the ring differ, and must be constants. */
+	if (s->conn->is_unix)
+		return send_open(sk, s->conn, s->count, s->board, s->who, s->now, s->direction,
+				 s->bytes, (SONDE_UNIX_NAME + 7) & ~7);
+	return send_open(sk, s->conn, s->count, s->board, s->who, s->now, s->direction, s->bytes,
+			 0);
 }
 
 /* These bytes of a running or new turn are to be told. Counts the call. */
@@ -196,16 +257,14 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, i
 	__u32 bytes = s->bytes, wanted = s->wanted, shipped = 0;
 	enum buffers found = BUFFERS_FOUND;
 
-	if (!conn->told &&
-	    !send_open(sk, conn, count, s->board, s->who, s->now, s->direction, bytes)) {
+	if (!conn->told && !open_connection(sk, s)) {
 		s->lost = true;
 	} else if (!wanted) {
 		send_bare(s);
 	} else {
-		found = find_buffers(sk, &s->cursor);
-		if (flags & MSG_TRUNC)
-			found = BUFFERS_TRUNCATED;
+		found = flags & MSG_TRUNC ? BUFFERS_TRUNCATED : find_buffers(sk, s);
 		if (found == BUFFERS_FOUND) {
+			s->tail = wanted_tail(conn, bytes, wanted);
 			shipped = ship(s);
 		} else {
 			s->fault = true;
@@ -247,61 +306,94 @@ static __noinline int tell(struct sock *sk, struct shipment *s, bool new_turn, i
 	return 0;
 }
 
-/* A call on this socket returned: result bytes moved in this direction. */
-static __always_inline void on_moved(struct sock *sk, int result, int flags, __u8 direction)
+/* A call on this socket returned: result bytes moved in this direction. call: for find_buffers().
+ */
+static __always_inline void on_moved(struct sock *sk, int result, int flags, __u8 direction,
+				     const struct call *call)
 {
-	struct shipment s = {};
+	struct sonde_control *board;
 	struct counters *count;
 	struct connection *conn;
 	struct tcp_sock *tcp;
+	struct shipment s;
 	bool new_turn;
 	__u64 who;
 
-	if (result <= 0 || !is_followed(sk))
+	if (result <= 0) {
+		if (!result || result == -EPIPE || result == -ECONNRESET)
+			end_unix(sk, result);
 		return;
+	}
 	if (direction == SONDE_IN && flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return;
-	conn = find_connection(sk);
-	if (!conn && !is_stream(sk))
-		return;
+	if (is_tcp(sk)) {
+		conn = find_connection(sk);
+		if (!conn && !is_stream(sk))
+			return;
+	} else {
+		if (!is_unix_stream(sk))
+			return;
+		conn = find_unix(sk);
+		if (!conn && !inode_of(sk))
+			return; /* the kernel's own */
+	}
 	count = ledger();
-	if (!count)
+	board = switchboard();
+	if (!count || !board)
 		return;
 	count->of[SONDE_COUNT_calls_seen]++;
 	count->of[SONDE_COUNT_bytes_seen] += (__u32)result;
+	if (conn && conn->policy.mode == SONDE_POLICY_OFF) {
+		count_off(count, result);
+		return;
+	}
+	who = mover();
 	if (!conn) {
-		if (!meet_connection(sk))
+		/* Before any state is made: who is not watched needs none. */
+		if (is_excluded_process(board, who >> 32)) {
+			count_off(count, result);
+			return;
+		}
+		if (!is_tcp(sk)) {
+			if (!meet_unix(sk))
+				conn = find_unix(sk);
+		} else if (!meet_connection(sk)) {
 			conn = find_connection(sk);
+		}
 		if (!conn) {
 			count->of[SONDE_COUNT_connections_untracked]++;
 			count->of[SONDE_COUNT_calls_lost]++;
 			count->of[SONDE_COUNT_bytes_lost] += (__u32)result;
 			return;
 		}
-		/* The streams stand behind the bytes that just moved: step back over them. */
-		if (direction == SONDE_IN)
-			conn->position[SONDE_IN] -= (__u32)result;
-		else
-			conn->position[SONDE_OUT] -= (__u32)result;
+		/* The streams stand behind the bytes that just moved: step back over them. They may
+		 * be the first: of a connection that was another's, who is not watched.
+		 */
+		if (!conn->is_unix) {
+			if (direction == SONDE_IN)
+				conn->position[SONDE_IN] -= (__u32)result;
+			else
+				conn->position[SONDE_OUT] -= (__u32)result;
+			conn->midway = conn->position[SONDE_IN] || conn->position[SONDE_OUT];
+		}
 	}
-	s.board = switchboard();
-	if (conn->policy.mode == SONDE_POLICY_OFF || !s.board) {
-		count_off(count, result);
-		return;
-	}
-	who = bpf_get_current_pid_tgid();
 	if (conn->owner != who >> 32 && !take_over(sk, conn, who >> 32)) {
 		count_off(count, result);
 		return;
 	}
 
-	s.conn = conn;
-	s.count = count;
-	s.now = bpf_ktime_get_ns();
-	s.who = who;
-	s.direction = direction;
-	s.bytes = result;
-	tcp = tcp_of(sk);
+	/* Not sooner: most of those who are not watched never come to here. */
+	s = (struct shipment){
+		.call = call,
+		.conn = conn,
+		.count = count,
+		.board = board,
+		.now = bpf_ktime_get_ns(),
+		.who = who,
+		.bytes = result,
+		.direction = direction,
+	};
+	tcp = conn->is_unix ? 0 : tcp_of(sk);
 	s.position = advance(sk, tcp, conn, direction, result);
 	new_turn = conn->direction != direction;
 	if (direction == SONDE_IN) {
@@ -313,6 +405,8 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 	if (new_turn) {
 		begin_turn(conn, s.board, direction);
 		s.flags = SONDE_FLAG_NEW_TURN;
+		if (conn->restraint == SONDE_RESTRAINT_COUNT)
+			s.flags |= SONDE_FLAG_UNREAD;
 	}
 	conn->turn_bytes += (__u32)result;
 	conn->turn_last_ns = s.now;
@@ -327,83 +421,4 @@ static __always_inline void on_moved(struct sock *sk, int result, int flags, __u
 		return;
 	}
 	tell(sk, &s, new_turn, flags);
-}
-
-/* The life of a connection. */
-static __always_inline void on_state(struct sock *sk, int from, int to)
-{
-	struct connection *conn;
-	struct tcp_sock *tcp;
-
-	if (!is_followed(sk))
-		return;
-	if (to == TCP_ESTABLISHED && (from == TCP_SYN_SENT || from == TCP_SYN_RECV)) {
-		tcp = tcp_of(sk);
-		if (!tcp)
-			return;
-		/* The same socket may have lived before (connect again after AF_UNSPEC). */
-		conn = find_connection(sk);
-		if (conn && conn->told) {
-			struct counters *count = ledger();
-			struct sonde_control *board = switchboard();
-
-			if (count && board)
-				send_close(conn, count, board, bpf_ktime_get_ns());
-		}
-		conn = begin_connection(
-			sk, tcp, from == TCP_SYN_SENT ? SONDE_ROLE_CLIENT : SONDE_ROLE_SERVER);
-		if (!conn)
-			return;
-		conn->opened_ns = bpf_ktime_get_ns();
-		conn->base[SONDE_IN] = TCP_FIELD(tcp, copied_seq);
-		conn->base[SONDE_OUT] = TCP_FIELD(tcp, write_seq);
-	} else if (to == TCP_CLOSE) {
-		int error = SOCK_FIELD(sk, sk_err);
-
-		/* Data may still be read: only remember how it ended. */
-		conn = find_connection(sk);
-		if (conn && (error == ECONNRESET || error == EPIPE))
-			conn->ending = SONDE_FLAG_RESET;
-		else if (conn && error == ETIMEDOUT)
-			conn->ending = SONDE_FLAG_TIMEOUT;
-	}
-}
-
-static __always_inline void on_destroy(struct sock *sk)
-{
-	struct connection *conn = find_connection(sk);
-	struct counters *count = ledger();
-	struct sonde_control *board = switchboard();
-
-	if (!conn)
-		return;
-	if (conn->told && count && board)
-		send_close(conn, count, board, bpf_ktime_get_ns());
-	drop_connection(sk);
-}
-
-/* The sweep: user space asks for it while some answer's end is still untold because its connection
- * fell silent. One record, into the iterator's file, for a turn that moved since it was last told.
- */
-static __always_inline int tell_silent(struct seq_file *file, struct connection *conn)
-{
-	struct sonde_progress_record record = {};
-	struct counters *count = ledger();
-
-	if (!conn || !count || !conn->told || conn->policy.mode == SONDE_POLICY_OFF ||
-	    conn->turn_bytes == conn->told_bytes)
-		return 0;
-	fill_header(&record.header, SONDE_RECORD_PROGRESS, sizeof(record), conn->id,
-		    bpf_ktime_get_ns());
-	record.header.direction = conn->direction & 1;
-	fill_state(&record.state, conn, conn->direction);
-	record.position =
-		conn->direction == SONDE_IN ? conn->position[SONDE_IN] : conn->position[SONDE_OUT];
-	record.turn_bytes = conn->turn_bytes;
-	record.turn_last_ns = conn->turn_last_ns;
-	if (bpf_seq_write(file, &record, sizeof(record)))
-		return 0;
-	conn->told_bytes = conn->turn_bytes;
-	count->of[SONDE_COUNT_records_swept]++;
-	return 0;
 }

@@ -11,7 +11,7 @@ enum sonde_reader_state {
 	SONDE_READER_NAPPING = 2, /* it batches: wake it only when the ring fills */
 };
 
-/* As only_port: no connection has it. */
+/* As only_port: no connection has it. (One of AF_UNIX has port 0.) */
 #define SONDE_NO_PORT 0x10000
 
 struct sonde_control {
@@ -24,6 +24,14 @@ struct sonde_control {
 	sonde_u32 ring_wake_bytes; /* fill level at which a napping reader is woken */
 	sonde_u32
 		only_port; /* until start: connections without this port wait; 0: all are watched */
-	sonde_u32 pad[3];
+	sonde_u32 unix_connections; /* how many AF_UNIX ends the kernel side has state of */
+	sonde_u32 only_unix[2];	 /* likewise of AF_UNIX: but for these two sockets (inode numbers)
+				    they wait; 0: none */
+	sonde_u32 process_epoch; /* moves when what is decided about a process has changed; both
+				    sides move it */
+	sonde_u32 tcp_health;	 /* 1: the health of TCP is watched */
+	sonde_u32 waiting_ends;	 /* ends of connections that wait outside the ring to be read; user
+				    space takes off what it read */
+	sonde_u32 restraint;	 /* enum sonde_restraint: on all; moves the policy epoch */
 };
-SONDE_ASSERT_SIZE(struct sonde_control, 32);
+SONDE_ASSERT_SIZE(struct sonde_control, 48);

@@ -5,7 +5,8 @@
  * calls_unreadable Bytes balance:   bytes_seen = bytes_shipped + bytes_cut + bytes_off + bytes_lost
  * + bytes_unreadable Reasons balance: calls_unreadable = the sum of unreadable_* Records balance:
  * records_sent = what user space reads from the ring
- * ("seen" are calls on watched kinds of sockets that moved at least one byte.)
+ * (runs_missed and states_missed are the kernel's own counts, added by user space. "seen" are calls
+ * on watched kinds of sockets that moved at least one byte.)
  */
 #pragma once
 
@@ -27,14 +28,24 @@
 	X(unreadable_many, "several messages in one call (sendmmsg, recvmmsg)")                    \
 	X(unreadable_truncated, "dropped by the receiver itself (MSG_TRUNC)")                      \
 	X(unreadable_context,                                                                      \
-	  "no system call of this socket in progress (io_uring, kernel threads)")                  \
+	  "buffers that no system call names (io_uring, kernel threads, 32-bit programs)")         \
 	X(unreadable_fault, "the user buffer was not in memory")                                   \
 	X(connections_opened, "connections that shipped their first record")                       \
 	X(connections_closed, "connections of those that ended")                                   \
 	X(connections_untracked, "connections for which there was no state to be had")             \
 	X(records_sent, "records put into the ring")                                               \
 	X(records_lost, "records that found no room in the ring")                                  \
-	X(records_swept, "records told by the sweep instead of the ring")
+	X(records_swept, "records told beside the ring: by a sweep, or an end it had no room for") \
+	X(tcp_facts_seen, "facts about the health of TCP: connects, failures, samples, resets")    \
+	X(tcp_facts_lost, "of them lost for want of room in the table of peers")                   \
+	X(tcp_connects_untracked, "connects not measured for want of room")                        \
+	X(tcp_connections_unowned,                                                                 \
+	  "connections that ended before a process was known to hold them")                        \
+	X(runs_missed,                                                                             \
+	  "runs of our programs that the kernel skipped, since one was running on that CPU")       \
+	X(states_missed, "the same of the program at changes of a connection's state: no calls")   \
+	X(execs_unreadable, "execs whose arguments or environment were not in memory")             \
+	X(execs_cut, "execs with more environment than their record holds")
 
 enum sonde_kernel_counter {
 #define X(name, help) SONDE_COUNT_##name,

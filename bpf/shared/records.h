@@ -29,8 +29,8 @@ typedef unsigned long long sonde_u64;
 #define SONDE_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-/* Changes with any change of this file; a tape says which it was written with. */
-#define SONDE_RECORD_VERSION 1
+/* Changes when what was written before would be misread; a tape says which it was written with. */
+#define SONDE_RECORD_VERSION 2
 
 enum sonde_record_kind {
 	SONDE_RECORD_OPEN = 1, /* a connection is about to ship its first record: who and where */
@@ -40,6 +40,7 @@ enum sonde_record_kind {
 	SONDE_RECORD_CLOSE = 4,	   /* the socket is gone: the last turn's totals */
 	SONDE_RECORD_PROCESS =
 		5, /* a process began (fork), became another program (exec), or ended (exit) */
+	SONDE_RECORD_EXEC = 6, /* the same of an exec, with the words of the new program */
 };
 
 /* Direction as the socket's owner sees it. */
@@ -78,6 +79,13 @@ SONDE_ASSERT_SIZE(struct sonde_record_header, 24);
 /* Bytes of this record's range were there but could not be read: sent from a file, say. (data) */
 #define SONDE_FLAG_UNREADABLE 0x10
 
+/* The turn that begins here is not read but counted: Sonde restrains itself (bpf/shared/policy.h).
+ * (data, with NEW_TURN) */
+#define SONDE_FLAG_UNREAD 0x40
+
+/* There was more environment than the record holds. (exec) */
+#define SONDE_FLAG_CUT 0x20
+
 /* What every record of a connection tells beside its own matter. */
 struct sonde_turn_state {
 	sonde_u64 other_position;   /* where the other direction's stream stood at that moment */
@@ -111,17 +119,24 @@ struct sonde_progress_record {
 };
 SONDE_ASSERT_SIZE(struct sonde_progress_record, 80);
 
+#define SONDE_FAMILY_UNIX 1 /* AF_UNIX; of the others the family is 4 or 6 */
+#define SONDE_UNIX_NAME	  108
+
 /* Addresses are in network order, IPv4 in the first four bytes (v4-mapped ones too); ports in host
- * order. */
+ * order. Of AF_UNIX: the address of the end that was listened on holds a digest of its name (equal
+ * names, equal bytes), both do if it is not known which end that is; there are no ports and no
+ * sequence numbers.
+ */
 struct sonde_open_record {
 	struct sonde_record_header header;
 	sonde_u8 local_address[16];
 	sonde_u8 remote_address[16];
 	sonde_u16 local_port;
 	sonde_u16 remote_port;
-	sonde_u8 role;	 /* enum sonde_role */
-	sonde_u8 family; /* 4 or 6 */
-	sonde_u8 pad[2];
+	sonde_u8 role;	     /* enum sonde_role */
+	sonde_u8 family;     /* 4, 6, SONDE_FAMILY_UNIX */
+	sonde_u8 name_bytes; /* of the name that follows; AF_UNIX only */
+	sonde_u8 pad;
 	sonde_u32 pid; /* who moves the first bytes */
 	sonde_u32 tid;
 	sonde_u32 sequence_in; /* initial sequence numbers: (in, out) of one end is (out, in) of the
@@ -131,9 +146,13 @@ struct sonde_open_record {
 	sonde_u32 pad2;
 	sonde_u64 position_in; /* where the streams stood when we first saw the connection */
 	sonde_u64 position_out;
-	sonde_u64 opened_ns; /* when it was established; 0 if that was before our time */
+	sonde_u64 opened_ns; /* when it was established; 0 if that was not seen */
+	sonde_u64 peer;	     /* AF_UNIX: the connection number of the other end; 0: not known */
+	/* The name that was listened on, as it was bound: a path, or a zero byte and an abstract
+	 * name. header.size may be larger, the rest is padding. */
+	sonde_u8 name[];
 };
-SONDE_ASSERT_SIZE(struct sonde_open_record, 112);
+SONDE_ASSERT_SIZE(struct sonde_open_record, 120);
 
 struct sonde_close_record {
 	struct sonde_record_header header;
@@ -152,10 +171,31 @@ enum sonde_process_change {
 struct sonde_process_record {
 	struct sonde_record_header header;
 	sonde_u32 pid;
-	sonde_u32 parent; /* fork: who forked */
+	sonde_u32 parent; /* fork: who forked; exec: whose child it is */
 	sonde_u32 change; /* enum sonde_process_change */
 	sonde_u32 uid;
 	sonde_u64 cgroup;
 	char name[16];
 };
 SONDE_ASSERT_SIZE(struct sonde_process_record, 64);
+
+#define SONDE_EXEC_PATH	       256
+#define SONDE_EXEC_FILE	       64
+#define SONDE_EXEC_ARGUMENTS   1024
+#define SONDE_EXEC_ENVIRONMENT 2672
+
+/* An exec told whole, since the process may be gone before anybody can read of it: what it was
+ * started as and with. Texts end with a zero byte or with their field; what lies behind their end
+ * or length means nothing. Arguments and environment may hold secrets.
+ */
+struct sonde_exec_record {
+	struct sonde_process_record process; /* kind SONDE_RECORD_EXEC, change SONDE_PROCESS_EXEC */
+	sonde_u32 arguments_bytes;   /* words, each with a zero byte behind it; may be cut */
+	sonde_u32 environment_bytes; /* likewise */
+	sonde_u32 pad[2];
+	char path[SONDE_EXEC_PATH]; /* of the executable as it was asked for: may be a link */
+	char file[SONDE_EXEC_FILE]; /* its file's own name */
+	char arguments[SONDE_EXEC_ARGUMENTS];
+	char environment[SONDE_EXEC_ENVIRONMENT];
+};
+SONDE_ASSERT_SIZE(struct sonde_exec_record, 4096);
