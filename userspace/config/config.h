@@ -10,15 +10,11 @@
 #include <vector>
 
 #include "userspace/base/log.h"
+#include "userspace/model/doors.h"
+#include "userspace/model/naming_rule.h"
 #include "userspace/model/selection_rule.h"
 
 namespace sonde {
-
-// Which way into the kernel to take. kAuto: the best that loads and proves itself.
-enum class DoorChoice : uint8_t { kAuto, kSocktpBtf, kSocktpRaw };
-
-// As the option spells it.
-std::string_view door_name(DoorChoice door);
 
 struct LogConfig {
   log::Level level = log::Level::kInfo;
@@ -26,12 +22,18 @@ struct LogConfig {
 
 struct WebConfig {
   std::string listen = "127.0.0.1:9464";  // checked: IP:PORT, IPv6 in brackets
+  std::string tls_certificate;            // files; empty: no TLS
+  std::string tls_key;
+  std::string users;             // file; empty: nobody is asked
+  bool created_samples = false;  // in OpenMetrics
 };
 
 struct KernelConfig {
   DoorChoice door = DoorChoice::kAuto;
   uint64_t ring_bytes = 8ull << 20;  // a power of two
   uint64_t batch_interval_ms = 10;   // at most one wake-up of the reader in this time
+  bool tcp_health = true;
+  std::string types;  // file; empty: the kernel has its own
 };
 
 struct PipelineConfig {
@@ -42,12 +44,35 @@ struct LimitsConfig {
   uint64_t connections = 65'536;
   uint64_t series = 20'000;
   uint64_t series_per_service = 2'000;
+  uint64_t tcp_peers = 50;
+  uint64_t series_idle_ms = 300'000;    // 0: series stay for ever
   uint64_t memory_bytes = 64ull << 20;  // captured bytes that wait for more
+};
+
+struct GovernorConfig {
+  double cpu_percent = 25;               // of all CPUs' time; 0: any
+  uint64_t memory_bytes = 512ull << 20;  // 0: any
+};
+
+struct SecurityConfig {
+  bool confine = true;
 };
 
 struct SelectionConfig {
   std::vector<SelectionRule> include;  // empty: everything
   std::vector<SelectionRule> exclude;  // wins over include
+};
+
+struct NamingConfig {
+  std::vector<NamingRule> rules;
+  // What of the things known of a service becomes a label of all its metrics.
+  std::vector<std::string> labels = {
+      "container.name",     "deployment.environment", "deployment.environment.name",
+      "k8s.namespace.name", "k8s.pod.name",           "k8s.container.name"};
+};
+
+struct RoutesConfig {
+  std::vector<std::string> patterns;
 };
 
 struct RecordConfig {
@@ -63,11 +88,15 @@ struct ReplayConfig {
 struct Config {
   std::string file;  // the file that was read; empty: none
   LogConfig log;
+  SecurityConfig security;
+  GovernorConfig governor;
   WebConfig web;
   KernelConfig kernel;
   PipelineConfig pipeline;
   LimitsConfig limits;
   SelectionConfig selection;
+  NamingConfig naming;
+  RoutesConfig routes;
   RecordConfig record;
   ReplayConfig replay;
 };

@@ -68,7 +68,7 @@ void apply(std::span<const Assignment> assignments, Config& config, Problems& pr
     if (assignment.value.empty()) {
       continue;
     }
-    const bool rules = std::holds_alternative<RuleListOption>(option.kind);
+    const bool rules = is_rule_list(option);
     for (const std::string_view piece : split_unescaped(assignment.value, rules ? ';' : ',')) {
       set(piece);
     }

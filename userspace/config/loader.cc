@@ -52,9 +52,9 @@ void apply_file(std::string_view default_file, Config& config, Problems& problem
   }
 }
 
-void apply_operands(std::span<const std::string> operands, std::string_view path, Config& config,
+void apply_operands(std::span<const std::string> operands, std::string_view flag, Config& config,
                     Problems& problems) {
-  const Option* option = option_by_path(path);
+  const Option* option = option_by_flag(flag);
   if (option == nullptr) {
     for (const std::string& operand : operands) {
       problems.add(quoted(operand), "unexpected word: this command takes flags only");
@@ -90,6 +90,9 @@ std::expected<LoadedConfig, Problems> load_config(const ConfigSources& sources) 
         loaded.config.file = assignment.value;
       }
     }
+  }
+  if (sources.operands == "config" && !flags.operands.empty()) {
+    loaded.config.file = flags.operands.front();
   }
   apply_file(sources.default_file, loaded.config, problems);
   apply(environment, loaded.config, problems);

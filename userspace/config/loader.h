@@ -22,7 +22,7 @@ struct ConfigSources {
   std::span<const std::string_view> environment;  // NAME=value
   std::span<const OptionGroup> groups;            // whose flags the command accepts
   std::string_view
-      operands;  // path of the option that words without a dash belong to; empty: there are none
+      operands;  // flag of the option that words without a dash belong to; empty: there are none
   std::string_view default_file = kDefaultConfigFile;  // read if it is there
 };
 

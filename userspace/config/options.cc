@@ -7,11 +7,12 @@
 #include <array>
 #include <charconv>
 
+#include "userspace/config/naming_text.h"
+
 namespace sonde {
 namespace {
 
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
-constexpr std::array<std::string_view, 3> kDoors = {"auto", "socktp-btf", "socktp-raw"};
 
 // Each takes the place of the value as a lambda, so that a line of the table names it once.
 template <auto kAt>
@@ -39,12 +40,16 @@ constexpr TextOption text(std::optional<std::string> (*check)(std::string_view) 
   return {[](Config& c) -> std::string& { return kAt(c); }, check};
 }
 template <auto kAt>
-constexpr TextListOption texts() {
-  return {[](Config& c) -> std::vector<std::string>& { return kAt(c); }};
+constexpr TextListOption texts(std::optional<std::string> (*check)(std::string_view) = nullptr) {
+  return {[](Config& c) -> std::vector<std::string>& { return kAt(c); }, check};
 }
 template <auto kAt>
 constexpr RuleListOption rules() {
   return {[](Config& c) -> std::vector<SelectionRule>& { return kAt(c); }};
+}
+template <auto kAt>
+constexpr NamingListOption namings() {
+  return {[](Config& c) -> std::vector<NamingRule>& { return kAt(c); }};
 }
 
 // Names are not resolved: the port must be there before the network's name service is.
@@ -72,6 +77,21 @@ std::optional<std::string> check_listen(std::string_view value) {
   return std::nullopt;
 }
 
+// Routes are matched elsewhere; here only what cannot be one is refused.
+std::optional<std::string> check_pattern(std::string_view value) {
+  const size_t slash = value.find('/');
+  const bool after_service =
+      slash != std::string_view::npos && slash > 1 && value[slash - 1] == ':';
+  if (slash != 0 && !after_service) {
+    return "must be a path such as /users/{id}, or one after the name of a service and a colon";
+  }
+  const size_t rest = value.find("**");
+  if (rest != std::string_view::npos && rest + 2 != value.size()) {
+    return "** must be its end";
+  }
+  return std::nullopt;
+}
+
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a member cannot stand in them
 #define SONDE_AT(member) [](auto& c) -> auto& { return c.member; }
 
@@ -83,21 +103,41 @@ constexpr Option kOptions[] = {
     {"", "config", kGeneral, "FILE", "Configuration; else /etc/sonde/sonde.yaml if it is there",
      text<SONDE_AT(file)>()},
     {"log.level", "log-level", kGeneral, "LEVEL", "Least important kind of message to log",
-     choice<SONDE_AT(log.level)>(kLevels)},
+     choice<SONDE_AT(log.level)>(kLevels), true},
+
+    {"security.confine", "confine", kGeneral, "",
+     "Once everything is attached, give up what is not needed any more",
+     flag<SONDE_AT(security.confine)>()},
 
     {"web.listen", "listen", kWeb, "IP:PORT",
      "Where metrics and health are served; port 0: any free",
      text<SONDE_AT(web.listen)>(check_listen)},
+    {"web.tls_certificate", "tls-certificate", kWeb, "FILE",
+     "Serve by TLS with this certificate (PEM, its chain behind it)",
+     text<SONDE_AT(web.tls_certificate)>()},
+    {"web.tls_key", "tls-key", kWeb, "FILE", "The certificate's key (PEM)",
+     text<SONDE_AT(web.tls_key)>()},
+    {"web.users", "web-users", kWeb, "FILE",
+     "Who may read: lines as `htpasswd -nB NAME` prints; else everybody",
+     text<SONDE_AT(web.users)>()},
+    {"web.created_samples", "created-samples", kWeb, "",
+     "Write _created samples, which many servers store as series",
+     flag<SONDE_AT(web.created_samples)>()},
 
     {"kernel.door", "door", kKernel, "DOOR",
      "Way into the kernel; auto: the best that proves itself",
-     choice<SONDE_AT(kernel.door)>(kDoors)},
+     choice<SONDE_AT(kernel.door)>(kDoorNames)},
     {"kernel.ring_size", "ring-size", kKernel, "SIZE",
      "Buffer between the kernel side and Sonde, a power of two",
      integer<SONDE_AT(kernel.ring_bytes)>(64ull << 10, 1ull << 30, Unit::kBytes, true)},
     {"kernel.batch_interval", "batch-interval", kKernel, "TIME",
      "Least time between wake-ups; longer costs less, tells later",
      integer<SONDE_AT(kernel.batch_interval_ms)>(1, 1'000, Unit::kMilliseconds)},
+    {"kernel.tcp_health", "tcp-health", kKernel, "",
+     "Connects, round trips, retransmits and resets by peer", flag<SONDE_AT(kernel.tcp_health)>()},
+    {"kernel.types", "kernel-types", kKernel, "FILE",
+     "The kernel's types (BTF), used only if it offers none itself",
+     text<SONDE_AT(kernel.types)>()},
 
     {"pipeline.shards", "shards", kPipeline, "N", "Worker threads; 0 chooses by the number of CPUs",
      integer<SONDE_AT(pipeline.shards)>(0, 64)},
@@ -109,14 +149,38 @@ constexpr Option kOptions[] = {
      integer<SONDE_AT(limits.series)>(100, 10'000'000)},
     {"limits.series_per_service", "max-series-per-service", kLimits, "N",
      "Time series of one service", integer<SONDE_AT(limits.series_per_service)>(10, 10'000'000)},
+    {"limits.series_idle", "series-idle", kLimits, "TIME",
+     "Series that nobody used for so long leave; 0: they stay",
+     integer<SONDE_AT(limits.series_idle_ms)>(0, 86'400'000, Unit::kMilliseconds)},
+    {"limits.tcp_peers", "max-tcp-peers", kLimits, "N",
+     "Peers of one service with TCP metrics of their own",
+     integer<SONDE_AT(limits.tcp_peers)>(1, 100'000)},
     {"limits.memory", "max-memory", kLimits, "SIZE",
      "Captured bytes that wait for more, of all connections",
      integer<SONDE_AT(limits.memory_bytes)>(16ull << 20, 1ull << 40, Unit::kBytes)},
 
+    {"governor.cpu", "cpu-budget", kGovernor, "PERCENT",
+     "Share of all CPUs' time that Sonde holds itself to; 0: any",
+     number<SONDE_AT(governor.cpu_percent)>(0, 100)},
+    {"governor.memory", "memory-budget", kGovernor, "SIZE",
+     "Memory that Sonde holds itself to; 0: any",
+     integer<SONDE_AT(governor.memory_bytes)>(0, 1ull << 40, Unit::kBytes)},
+
     {"selection.include", "include", kSelection, "RULE",
-     "Watch only what matches one of these rules", rules<SONDE_AT(selection.include)>()},
+     "Watch only what matches one of these rules", rules<SONDE_AT(selection.include)>(), true},
     {"selection.exclude", "exclude", kSelection, "RULE",
-     "Never watch what matches one of these rules", rules<SONDE_AT(selection.exclude)>()},
+     "Never watch what matches one of these rules", rules<SONDE_AT(selection.exclude)>(), true},
+
+    {"naming.rules", "name-rule", kNaming, "RULE",
+     "Who a process is: the first rule that matches and says so decides",
+     namings<SONDE_AT(naming.rules)>(), true},
+    {"naming.labels", "name-labels", kNaming, "NAME",
+     "What is known of a service and becomes a label of all its metrics",
+     texts<SONDE_AT(naming.labels)>(check_label), true},
+
+    {"routes.patterns", "route", kRoutes, "PATTERN",
+     "A route as the services have it, such as /users/{id}",
+     texts<SONDE_AT(routes.patterns)>(check_pattern), true},
 
     {"record.tape", "tape", kRecord, "FILE", "Tape to write", text<SONDE_AT(record.tape)>()},
     {"record.raw", "raw", kRecord, "",
@@ -131,12 +195,10 @@ constexpr Option kOptions[] = {
 
 }  // namespace
 
-std::string_view door_name(DoorChoice door) { return kDoors[static_cast<size_t>(door)]; }
-
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General", "Serving",         "Kernel side", "Pipeline",
-      "Limits",  "What is watched", "Recording",   "Replaying"};
+      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",   "Governor",
+      "What is watched", "Names",   "Routes",      "Recording", "Replaying"};
   return kTitles[static_cast<size_t>(group)];
 }
 

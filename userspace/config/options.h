@@ -24,11 +24,14 @@ enum class OptionGroup : uint8_t {
   kKernel,
   kPipeline,
   kLimits,
+  kGovernor,
   kSelection,
+  kNaming,
+  kRoutes,
   kRecord,
   kReplay
 };
-constexpr size_t kOptionGroups = 8;
+constexpr size_t kOptionGroups = 11;
 
 std::string_view title_of(OptionGroup group);
 
@@ -62,13 +65,18 @@ struct TextOption {
 };
 struct TextListOption {
   std::vector<std::string>& (*of)(Config&);
+  // As above, of one of them.
+  std::optional<std::string> (*check)(std::string_view) = nullptr;
 };
 struct RuleListOption {
   std::vector<SelectionRule>& (*of)(Config&);
 };
+struct NamingListOption {
+  std::vector<NamingRule>& (*of)(Config&);
+};
 
 using OptionKind = std::variant<FlagOption, IntegerOption, NumberOption, ChoiceOption, TextOption,
-                                TextListOption, RuleListOption>;
+                                TextListOption, RuleListOption, NamingListOption>;
 
 struct Option {
   std::string_view path;  // in the file, words joined by dots; empty: not in the file
@@ -77,6 +85,7 @@ struct Option {
   std::string_view placeholder;  // of the value in the help
   std::string_view help;         // one sentence without a full stop
   OptionKind kind;
+  bool live = false;  // a reload takes it over; else it waits for a restart
 };
 
 std::span<const Option> options();

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace sonde {
 
 void Problems::add(std::string_view where, std::string_view what) {
@@ -20,6 +22,15 @@ std::string Problems::text() const {
   }
   if (count_ > lines_.size()) {
     out += fmt::format("and {} more\n", count_ - lines_.size());
+  }
+  return out;
+}
+
+std::string Problems::line() const {
+  std::string out = text();
+  out.erase(std::min(out.find_last_not_of('\n') + 1, out.size()));
+  for (size_t at = out.find('\n'); at != std::string::npos; at = out.find('\n', at)) {
+    out.replace(at, 1, "; ");
   }
   return out;
 }

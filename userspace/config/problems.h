@@ -23,6 +23,8 @@ class Problems {
 
   // The lines, and how many more there are.
   std::string text() const;
+  // The same on one line, for the log.
+  std::string line() const;
 
  private:
   std::vector<std::string> lines_;

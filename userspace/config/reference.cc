@@ -35,6 +35,10 @@ are nested maps (`log.level` below is `level` inside `log`). Unknown keys, keys 
 and values out of range are errors that name the file, the line and the key; Sonde then does not start (exit code 2).
 Aliases, more than one document, more than 1 MiB, 20000 values or 16 levels are refused.
 
+`sonde config check` tells whether all of it is good, `sonde config print` shows every value. SIGHUP makes a running
+Sonde read it again: settings marked (live) are taken over at once, a change of another is told and waits for a restart, and a
+configuration with a mistake changes nothing.
+
 Sizes carry a unit: `64KiB`, `8MiB`, `1GiB` (`K`, `M` and `G` mean the same). Times too: `10ms`, `1s`, `1m`.
 Yes and no are `true` and `false` (also `yes`/`no`, `on`/`off`, `1`/`0`).
 
@@ -51,6 +55,12 @@ selection:
   exclude:
     - {exe: sshd}
     - {user: postgres, port: [5432, 6432]}
+naming:
+  rules:
+    - {exe: nginx, name: front, namespace: shop, labels: {team: web}}
+routes:
+  patterns:
+    - /users/{id}
 ```
 
 ## Rules
@@ -64,10 +74,18 @@ match. In flags and variables: `exe=*/nginx,port=80-90,user=www-data`. A backsla
 | `args` | glob on the command line, its words joined by single spaces |
 | `port` | the service's port (the one connected to): numbers and ranges; may be given several times |
 | `user` | the effective user: name or number |
-| `cgroup` | glob on the control group's path, which names the container |
+| `cgroup` | glob on the control group's path |
+| `container` | glob on the container's name, or on its id |
 
 In globs `*` stands for any text (slashes too) and `?` for one byte; the whole text must match.
 See [how to select what is watched](../how-to/select-what-is-watched.md).
+
+A rule of `naming.rules` may have the same fields, and says who the processes are that it matches: `name`, `namespace`,
+`instance`, `labels` (in flags and variables `label.NAME=VALUE`). A rule without fields matches every process. Each of
+these is taken from the first rule that matches and says it. See [how to name services](../how-to/names.md).
+
+Patterns of `routes.patterns` are tried in their order; what matches none is learned. See
+[how to set routes](../how-to/routes.md).
 )";
 
 }  // namespace
@@ -85,7 +103,9 @@ std::string flags_help(std::span<const OptionGroup> groups) {
         continue;
       }
       const std::string value = value_text(option, Config{});
-      const std::string shown = is_flag(option) || value.empty() ? "" : fmt::format(" [{}]", value);
+      // Lists are long; the reference page has them.
+      const bool brief = is_flag(option) || is_list(option) || value.empty();
+      const std::string shown = brief ? "" : fmt::format(" [{}]", value);
       out += fmt::format("  {:<{}}  {}{}\n", flag_text(option), width, option.help, shown);
     }
   }
@@ -104,7 +124,8 @@ std::string configuration_reference() {
         out += fmt::format("| {} | `{}` | `{}` | {} | {} | {} |\n",
                            option.path.empty() ? "" : fmt::format("`{}`", option.path),
                            flag_text(option), environment_name(option), default_text(option),
-                           domain_text(option), option.help);
+                           domain_text(option),
+                           fmt::format("{}{}", option.help, option.live ? " (live)" : ""));
       }
     }
   }

@@ -11,8 +11,8 @@
 namespace sonde {
 namespace {
 
-const std::vector<std::string_view> kFields = {"exe", "args", "port", "user",
-                                               "cgroup"};  // NOLINT(cert-err58-cpp)
+const std::vector<std::string_view> kFields = {"exe",    "args",     "port", "user",
+                                               "cgroup", "container"};  // NOLINT(cert-err58-cpp)
 
 bool parse_port(std::string_view text, uint16_t& port) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -76,14 +76,15 @@ std::optional<std::string> set_rule_field(std::string_view name, std::string_vie
   if (name == "port") {
     return add_ports(value, rule.ports);
   }
-  std::string* field = name == "exe"      ? &rule.executable
-                       : name == "args"   ? &rule.arguments
-                       : name == "user"   ? &rule.user
-                       : name == "cgroup" ? &rule.cgroup
-                                          : nullptr;
+  std::string* field = name == "exe"         ? &rule.executable
+                       : name == "args"      ? &rule.arguments
+                       : name == "user"      ? &rule.user
+                       : name == "cgroup"    ? &rule.cgroup
+                       : name == "container" ? &rule.container
+                                             : nullptr;
   if (field == nullptr) {
-    return fmt::format("{} is no part of a rule (exe, args, port, user, cgroup){}", quoted(name),
-                       did_you_mean(name, kFields));
+    return fmt::format("{} is no part of a rule (exe, args, port, user, cgroup, container){}",
+                       quoted(name), did_you_mean(name, kFields));
   }
   if (value.empty() || value.size() > kMaxGlob) {
     return fmt::format("{} must have 1 to {} characters", name, kMaxGlob);
@@ -93,6 +94,25 @@ std::optional<std::string> set_rule_field(std::string_view name, std::string_vie
   }
   *field = value;
   return std::nullopt;
+}
+
+std::vector<std::pair<std::string_view, std::string>> rule_fields(const SelectionRule& rule) {
+  std::vector<std::pair<std::string_view, std::string>> fields = {{"exe", rule.executable},
+                                                                  {"args", rule.arguments},
+                                                                  {"user", rule.user},
+                                                                  {"cgroup", rule.cgroup}};
+  std::erase_if(fields, [](const auto& field) { return field.second.empty(); });
+  std::string ports;
+  for (const PortRange& range : rule.ports) {
+    ports += fmt::format("{}{}", ports.empty() ? "" : ",", range.first);
+    if (range.last != range.first) {
+      ports += fmt::format("-{}", range.last);
+    }
+  }
+  if (!ports.empty()) {
+    fields.emplace_back("port", std::move(ports));
+  }
+  return fields;
 }
 
 Result<SelectionRule> parse_rule(std::string_view text) {

@@ -22,6 +22,10 @@ constexpr size_t kMaxGlob = 1024;     // bytes
 std::optional<std::string> set_rule_field(std::string_view name, std::string_view value,
                                           SelectionRule& rule);
 
+// The fields a rule has, by the names set_rule_field() knows: giving them to it again makes the
+// rule.
+std::vector<std::pair<std::string_view, std::string>> rule_fields(const SelectionRule& rule);
+
 // A rule from its compact form.
 Result<SelectionRule> parse_rule(std::string_view text);
 

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "userspace/config/naming_text.h"
 #include "userspace/config/nearest.h"
 #include "userspace/config/problems.h"
 #include "userspace/config/rule_text.h"
@@ -104,8 +105,12 @@ Wrong set_text_list(std::vector<std::string>& list, std::string_view text) {
 }  // namespace
 
 bool is_list(const Option& option) {
-  return std::holds_alternative<TextListOption>(option.kind) ||
-         std::holds_alternative<RuleListOption>(option.kind);
+  return std::holds_alternative<TextListOption>(option.kind) || is_rule_list(option);
+}
+
+bool is_rule_list(const Option& option) {
+  return std::holds_alternative<RuleListOption>(option.kind) ||
+         std::holds_alternative<NamingListOption>(option.kind);
 }
 
 bool is_flag(const Option& option) { return std::holds_alternative<FlagOption>(option.kind); }
@@ -115,13 +120,28 @@ void clear_list(const Option& option, Config& config) {
     texts->of(config).clear();
   } else if (const auto* rules = std::get_if<RuleListOption>(&option.kind)) {
     rules->of(config).clear();
+  } else if (const auto* namings = std::get_if<NamingListOption>(&option.kind)) {
+    namings->of(config).clear();
   }
 }
 
 Wrong append_rule(const Option& option, SelectionRule rule, Config& config) {
   std::vector<SelectionRule>& list = std::get<RuleListOption>(option.kind).of(config);
   if (rule == SelectionRule{}) {
-    return "a rule needs at least one of exe, args, port, user, cgroup";
+    return "a rule needs at least one of exe, args, port, user, cgroup, container";
+  }
+  if (list.size() == kMaxRules) {
+    return fmt::format("has more than {} rules", kMaxRules);
+  }
+  list.push_back(std::move(rule));
+  return std::nullopt;
+}
+
+Wrong append_naming(const Option& option, NamingRule rule, Config& config) {
+  std::vector<NamingRule>& list = std::get<NamingListOption>(option.kind).of(config);
+  if (rule.name.empty() && rule.name_space.empty() && rule.instance.empty() &&
+      rule.labels.empty()) {
+    return "a rule needs at least one of name, namespace, instance, labels";
   }
   if (list.size() == kMaxRules) {
     return fmt::format("has more than {} rules", kMaxRules);
@@ -182,10 +202,20 @@ Wrong set_value(const Option& option, std::string_view text, Config& config) {
             kind.of(config) = text;
             return std::nullopt;
           },
-          [&](const TextListOption& kind) -> Wrong { return set_text_list(kind.of(config), text); },
+          [&](const TextListOption& kind) -> Wrong {
+            if (const Wrong reason = kind.check != nullptr ? kind.check(text) : std::nullopt) {
+              return fmt::format("{} {}", quoted(text), *reason);
+            }
+            return set_text_list(kind.of(config), text);
+          },
           [&](const RuleListOption&) -> Wrong {
             Result<SelectionRule> rule = parse_rule(text);
             return rule ? append_rule(option, *std::move(rule), config)
+                        : std::move(rule.error().what);
+          },
+          [&](const NamingListOption&) -> Wrong {
+            Result<NamingRule> rule = parse_naming(text);
+            return rule ? append_naming(option, *std::move(rule), config)
                         : std::move(rule.error().what);
           },
       },
@@ -203,8 +233,28 @@ std::string value_text(const Option& option, const Config& config) {
           [&](const TextOption& kind) { return kind.of(c); },
           [&](const TextListOption& kind) { return fmt::format("{}", fmt::join(kind.of(c), ",")); },
           [&](const RuleListOption&) { return std::string(); },
+          [&](const NamingListOption&) { return std::string(); },
       },
       option.kind);
+}
+
+bool same_value(const Option& option, const Config& one, const Config& other) {
+  Config& a = const_cast<Config&>(one);    // NOLINT: read only, the accessors serve both ways
+  Config& b = const_cast<Config&>(other);  // NOLINT
+  return std::visit(Overloaded{
+                        [&](const ChoiceOption& kind) { return kind.get(a) == kind.get(b); },
+                        [&](const auto& kind) { return kind.of(a) == kind.of(b); },
+                    },
+                    option.kind);
+}
+
+void copy_value(const Option& option, const Config& from, Config& to) {
+  Config& source = const_cast<Config&>(from);  // NOLINT: read only, the accessors serve both ways
+  std::visit(Overloaded{
+                 [&](const ChoiceOption& kind) { kind.set(to, kind.get(source)); },
+                 [&](const auto& kind) { kind.of(to) = kind.of(source); },
+             },
+             option.kind);
 }
 
 std::string domain_text(const Option& option) {
@@ -231,6 +281,7 @@ std::string domain_text(const Option& option) {
           [](const TextOption&) -> std::string { return "text"; },
           [](const TextListOption&) -> std::string { return "a list of texts"; },
           [](const RuleListOption&) -> std::string { return "a list of rules"; },
+          [](const NamingListOption&) -> std::string { return "a list of rules"; },
       },
       option.kind);
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "userspace/config/naming_text.h"
 #include "userspace/config/nearest.h"
 #include "userspace/config/rule_text.h"
 #include "userspace/config/sources.h"
@@ -145,8 +146,7 @@ class Walker {
   void append(const Option& option, const YamlNode& item, std::string_view path) {
     if (item.kind == YamlNode::Kind::kScalar) {
       report(set_value(option, item.text, config_), item.line, path);
-    } else if (item.kind == YamlNode::Kind::kMap &&
-               std::holds_alternative<RuleListOption>(option.kind)) {
+    } else if (item.kind == YamlNode::Kind::kMap && is_rule_list(option)) {
       append_rule_map(option, item, path);
     } else {
       problem(item.line, path,
@@ -156,17 +156,26 @@ class Walker {
   }
 
   void append_rule_map(const Option& option, const YamlNode& map, std::string_view path) {
-    SelectionRule rule;
+    const bool naming = std::holds_alternative<NamingListOption>(option.kind);
+    NamingRule rule;
     const size_t before = problems_.count();
+    const auto set = [&](std::string_view name, const YamlNode& value, int line) {
+      report(naming ? set_naming_field(name, value.text, rule)
+                    : set_rule_field(name, value.text, rule.match),
+             line, path);
+    };
     for (const auto& [key_index, value_index] : map.children) {
       const YamlNode& key = tree_.nodes[key_index];
       const YamlNode& value = tree_.nodes[value_index];
       if (value.kind == YamlNode::Kind::kScalar) {
-        report(set_rule_field(key.text, value.text, rule), key.line, path);
+        set(key.text, value, key.line);
       } else if (value.kind == YamlNode::Kind::kSequence && key.text == "port") {
         for (const auto& [unused, item] : value.children) {
-          report(set_rule_field(key.text, tree_.nodes[item].text, rule), tree_.nodes[item].line,
-                 path);
+          set(key.text, tree_.nodes[item], tree_.nodes[item].line);
+        }
+      } else if (value.kind == YamlNode::Kind::kMap && naming && key.text == "labels") {
+        for (const auto& [label, text] : value.children) {
+          set("label." + tree_.nodes[label].text, tree_.nodes[text], tree_.nodes[label].line);
         }
       } else {
         problem(value.line, path,
@@ -174,7 +183,9 @@ class Walker {
       }
     }
     if (problems_.count() == before) {
-      report(append_rule(option, std::move(rule), config_), map.line, path);
+      report(naming ? append_naming(option, std::move(rule), config_)
+                    : append_rule(option, std::move(rule.match), config_),
+             map.line, path);
     }
   }
 

@@ -2,6 +2,7 @@
 #include "userspace/kernel/bpf_object.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,17 +14,20 @@
 #include <cstring>
 
 #include "userspace/base/log.h"
+#include "userspace/kernel/kernel_types.h"
+#include "userspace/kernel/preemption.h"
+#include "userspace/kernel/refusal.h"
 
 namespace sonde {
 namespace {
 
-constexpr size_t kLogBytes = size_t{64} * 1024;
+// Kernels before 6.4 keep the beginning of a log that has no room, and the reason is at its end. Of
+// this only what is written becomes memory.
+constexpr size_t kLogBytes = size_t{16} * 1024 * 1024;
 constexpr size_t kMaxIteratorBytes = size_t{64} * 1024 * 1024;
 
 // The verifier explains itself at the end of its log.
-std::string last_lines(const std::string& log, int lines) {
-  const size_t end = log.find('\0');
-  std::string_view text(log.data(), end == std::string::npos ? log.size() : end);
+std::string last_lines(std::string_view text, int lines) {
   while (!text.empty() && text.back() == '\n') {
     text.remove_suffix(1);
   }
@@ -32,6 +36,23 @@ std::string last_lines(const std::string& log, int lines) {
     from = text.rfind('\n', from - 1);
   }
   return std::string(from == std::string_view::npos || from == 0 ? text : text.substr(from + 1));
+}
+
+// Of programs at functions.
+constexpr std::string_view kInterrupted =
+    "this kernel may interrupt programs at its functions, and has no way yet to let ours prevent "
+    "it; "
+    "booted with preempt=voluntary it does not";
+
+// The helper that the verifier does not let these programs call; empty: it was something else.
+std::string missing_helper(std::string_view log) {
+  constexpr std::string_view kSays = "unknown func ";
+  const size_t at = log.rfind(kSays);
+  if (at == std::string_view::npos) {
+    return {};
+  }
+  const std::string_view rest = log.substr(at + kSays.size());
+  return std::string(rest.substr(0, rest.find_first_of("#\n")));
 }
 
 int print(libbpf_print_level, const char* format, va_list arguments) {
@@ -66,11 +87,16 @@ Result<std::unique_ptr<BpfObject>> BpfObject::open(const std::string& name, cons
   bpf_object_open_opts options{};
   options.sz = sizeof(options);
   options.object_name = name.c_str();
+  if (!kernel_types().own) {
+    options.btf_custom_path = kernel_types().file.c_str();
+  }
   bpf_object* object = bpf_object__open_mem(elf, size, &options);
   if (object == nullptr) {
     return fail_errno(fmt::format("open BPF object {}", name), errno);
   }
-  return std::unique_ptr<BpfObject>(new BpfObject(name, object));
+  std::unique_ptr<BpfObject> out(new BpfObject(name, object));
+  out->take_optional_programs();
+  return out;
 }
 
 BpfObject::~BpfObject() {
@@ -112,6 +138,93 @@ Result<> BpfObject::leave_out_program(std::string_view name) {
   return {};
 }
 
+std::span<uint8_t> BpfObject::constant(std::string_view name) const {
+  const btf* types = bpf_object__btf(object_);
+  const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  if (section < 0) {
+    return {};
+  }
+  std::span<uint8_t> constants;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_) {
+    if (std::string_view(bpf_map__name(map)).ends_with(".rodata")) {
+      size_t size = 0;
+      auto* bytes = static_cast<uint8_t*>(bpf_map__initial_value(map, &size));
+      constants = {bytes, size};
+    }
+  }
+  const btf_type* variables = btf__type_by_id(types, static_cast<uint32_t>(section));
+  const btf_var_secinfo* each = btf_var_secinfos(variables);
+  for (int i = 0; i < btf_vlen(variables); i++, each++) {
+    const btf_type* variable = btf__type_by_id(types, each->type);
+    if (name == btf__name_by_offset(types, variable->name_off) &&
+        size_t{each->offset} + each->size <= constants.size()) {
+      return constants.subspan(each->offset, each->size);
+    }
+  }
+  return {};
+}
+
+// Why it was not loaded: the cause if it is known, else what the verifier said.
+std::unexpected<Error> BpfObject::refusal(int error, std::string_view log) const {
+  const std::string what = fmt::format("load BPF object {}", name_);
+  const std::string cause = error == ESRCH && !kernel_types().own
+                                ? std::string(kNeedsOwnTypes)
+                                : cause_of_refusal(error, has_programs_at_functions());
+  if (!cause.empty()) {
+    return fail(fmt::format("{}: {}", what, cause), error);
+  }
+  if (const std::string helper = missing_helper(log); error == EINVAL && !helper.empty()) {
+    return fail(fmt::format("{}: this kernel has no {}() for its programs", what, helper), error);
+  }
+  // Before a program that keeps its CPU might call a global function.
+  if (error == EINVAL && log.contains("not allowed with preemption disabled")) {
+    return fail(fmt::format("{}: {}", what, kInterrupted), error);
+  }
+  // A log may also be that of a program that passed, before something else failed. ENOSPC: even
+  // this log had not room enough.
+  const bool verified = error == EACCES || error == EINVAL || error == E2BIG || error == ENOSPC;
+  const std::string why = verified ? last_lines(log, 6) : "";
+  return fail_errno(why.empty() ? what : fmt::format("{}: {}", what, why), error);
+}
+
+bool BpfObject::has_programs_at_functions() const {
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object_) {
+    const bpf_attach_type where = bpf_program__expected_attach_type(each);
+    if (bpf_program__autoload(each) && (where == BPF_TRACE_FENTRY || where == BPF_TRACE_FEXIT)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void BpfObject::take_optional_programs() {
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object_) {
+    const std::string_view section = bpf_program__section_name(each);
+    if (!bpf_program__autoload(each) &&
+        has_function(std::string(section.substr(section.find('/') + 1)))) {
+      (void)bpf_program__set_autoload(each, true);
+    }
+  }
+}
+
+Result<> BpfObject::keep_cpu_if_need_be() {
+  const auto flag = constant("programs_are_interruptible");
+  if (flag.size() != 1) {
+    return {};
+  }
+  const bool at_functions = has_programs_at_functions();
+  const bool interruptible =
+      at_functions ? programs_at_functions_are_interruptible() : programs_are_interruptible();
+  if (at_functions && interruptible && !programs_can_keep_their_cpu()) {
+    return fail(fmt::format("load BPF object {}: {}", name_, kInterrupted));
+  }
+  flag[0] = interruptible ? 1 : 0;
+  return {};
+}
+
 Result<> BpfObject::load(MapPool& pool) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_) {
@@ -120,14 +233,20 @@ Result<> BpfObject::load(MapPool& pool) {
       return fail_errno(fmt::format("share BPF map {}", bpf_map__name(map)), errno);
     }
   }
-  log_.resize(kLogBytes);
+  if (auto kept = keep_cpu_if_need_be(); !kept) {
+    return kept;
+  }
+  const auto log = std::make_unique_for_overwrite<char[]>(kLogBytes);
+  log[0] = '\0';
   bpf_program* each = nullptr;
   bpf_object__for_each_program(each, object_) {
     // The log is asked for only when the kernel refuses: level 0 makes libbpf try again with one.
-    bpf_program__set_log_buf(each, log_.data(), log_.size());
+    bpf_program__set_log_buf(each, log.get(), kLogBytes);
   }
-  if (const int error = bpf_object__load(object_); error != 0) {
-    return fail_errno(fmt::format("load BPF object {}: {}", name_, last_lines(log_, 6)), -error);
+  const int error = bpf_object__load(object_);
+  bpf_object__for_each_program(each, object_) { bpf_program__set_log_buf(each, nullptr, 0); }
+  if (error != 0) {
+    return refusal(-error, {log.get(), strnlen(log.get(), kLogBytes)});
   }
   bpf_object__for_each_map(map, object_) {
     if (bpf_map__autocreate(map) && !bpf_map__is_internal(map) &&
@@ -208,6 +327,19 @@ Result<std::vector<uint8_t>> BpfObject::iterate(std::string_view name, int map_f
   return out;
 }
 
+Result<> BpfObject::run(std::string_view name) {
+  bpf_program* found = program(name);
+  if (found == nullptr) {
+    return fail(fmt::format("no BPF program {}", name));
+  }
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
+  if (bpf_prog_test_run_opts(bpf_program__fd(found), &options) != 0) {
+    return fail_errno(fmt::format("run BPF program {}", name), errno);
+  }
+  return {};
+}
+
 int BpfObject::map_fd(std::string_view map) const {
   return bpf_object__find_map_fd_by_name(object_, std::string(map).c_str());
 }
@@ -222,9 +354,9 @@ std::vector<ProgramFacts> BpfObject::programs() const {
     if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &size) != 0) {
       continue;
     }
-    out.push_back({bpf_program__name(each),
+    out.push_back({bpf_program__name(each), bpf_program__section_name(each),
                    info.xlated_prog_len / static_cast<uint32_t>(sizeof(bpf_insn)),
-                   info.verified_insns, info.run_time_ns, info.run_cnt});
+                   info.verified_insns, info.run_time_ns, info.run_cnt, info.recursion_misses});
   }
   return out;
 }

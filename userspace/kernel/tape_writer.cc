@@ -20,9 +20,9 @@ static_assert(kBufferBytes >= sizeof(TapeFrameHeader) + kTapeMaxPayload);
 // Of the size cap, so much is kept for the end frame.
 constexpr uint64_t kEndReserve = 1024;
 
-template <size_t n>
-void put_text(std::array<char, n>& field, std::string_view text) {
-  std::ranges::copy(text.substr(0, n), field.begin());
+template <size_t kSize>
+void put_text(std::array<char, kSize>& field, std::string_view text) {
+  std::ranges::copy(text.substr(0, kSize), field.begin());
 }
 
 // The length of a record without its padding; 0: it is none.
@@ -35,15 +35,21 @@ size_t true_length(std::span<const uint8_t> record) {
   if (header.size < sizeof(header) || header.size > record.size()) {
     return 0;
   }
-  if (header.kind != SONDE_RECORD_DATA) {
-    return header.size;
+  const auto with = [&](size_t fixed, uint64_t bytes) {
+    return bytes <= header.size - fixed ? fixed + bytes : 0;
+  };
+  if (header.kind == SONDE_RECORD_DATA && header.size >= sizeof(sonde_data_record)) {
+    sonde_data_record data;
+    std::memcpy(&data, record.data(), sizeof(data));
+    return with(sizeof(data), data.captured);
   }
-  sonde_data_record data;
-  if (header.size < sizeof(data)) {
-    return 0;
+  if (header.kind == SONDE_RECORD_OPEN && header.size >= sizeof(sonde_open_record)) {
+    sonde_open_record open;
+    std::memcpy(&open, record.data(), sizeof(open));
+    return with(sizeof(open), open.name_bytes);
   }
-  std::memcpy(&data, record.data(), sizeof(data));
-  return data.captured <= header.size - sizeof(data) ? sizeof(data) + data.captured : 0;
+  const bool whole = header.kind != SONDE_RECORD_DATA && header.kind != SONDE_RECORD_OPEN;
+  return whole ? header.size : 0;
 }
 
 Result<Fd> open_new(const TapeOptions& options) {
@@ -58,7 +64,8 @@ Result<Fd> open_new(const TapeOptions& options) {
     file.reset(::open(options.path.c_str(), kFlags, S_IRUSR | S_IWUSR));
   }
   if (!file.ok()) {
-    return fail_errno("create " + options.path, errno);
+    const int code = errno;
+    return fail_errno((code == EEXIST ? "not overwritten: " : "create ") + options.path, code);
   }
   return file;
 }

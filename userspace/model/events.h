@@ -14,11 +14,15 @@
 
 namespace sonde {
 
-// An address and port; IPv4 in the first four bytes.
+// Address::family of an AF_UNIX socket; its name stands apart (ConnectionOpened::unix_name).
+constexpr uint8_t kUnixFamily = 1;
+
+// An address and port; IPv4 in the first four bytes. Of AF_UNIX, bytes is a digest of the name: of
+// equal names it is equal; zero if there is none.
 struct Address {
   std::array<uint8_t, 16> bytes{};
   uint16_t port = 0;
-  uint8_t family = 4;  // 4 or 6
+  uint8_t family = 4;  // 4, 6 or kUnixFamily
   bool operator==(const Address&) const = default;
 };
 
@@ -46,7 +50,14 @@ struct ConnectionOpened {
   uint32_t sequence_out = 0;
   uint64_t position_in = 0;
   uint64_t position_out = 0;
-  uint64_t opened_ns = 0;
+  uint64_t opened_ns = 0;  // when it was established; 0: not seen
+  // Names of the two ends of the connection, the same whichever end tells them: what one calls
+  // near, the other calls far. 0: not known.
+  uint64_t near_end = 0;
+  uint64_t far_end = 0;
+  // AF_UNIX: the name that was listened on, as it was bound: a path, or a zero byte and an abstract
+  // name. Of a socketpair there is none.
+  std::string_view unix_name;
 };
 
 // Bytes of a turn: the range [position, position + bytes) of the direction's stream, the first of
@@ -57,6 +68,7 @@ struct DataMoved {
   Direction direction = Direction::kIn;
   bool new_turn = false;
   bool unreadable = false;  // bytes of the range could not be read (sent from a file, say)
+  bool unread = false;      // with new_turn: the turn is counted only (see Restraint)
   TurnState state;
   uint64_t position = 0;
   uint32_t bytes = 0;
@@ -96,6 +108,11 @@ struct ProcessChanged {
   uint32_t uid = 0;
   uint64_t cgroup = 0;
   std::string_view name;
+  // Of an exec, as far as the kernel side could read it. What they hold may be secret.
+  std::string_view executable = {};   // path, or file name; empty: not known
+  std::string_view arguments = {};    // words, each with a zero byte behind it; may be cut
+  std::string_view environment = {};  // NAME=value, likewise
+  bool environment_cut = false;       // there was more
 };
 
 using Event =

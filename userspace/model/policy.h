@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace sonde {
@@ -16,5 +17,14 @@ struct Policy {
   uint32_t burst = 0;  // kHead: a turn longer than this makes the next one ship whole; 0: never
   bool operator==(const Policy&) const = default;
 };
+
+// What Sonde gives up of its own accord when it costs too much, whatever the policies say; each
+// step the one before, too. Numbered as in bpf/shared/policy.h.
+enum class Restraint : uint8_t {
+  kNone = 0,
+  kHeads = 1,  // nothing ships whole: what is framed within bodies, or sent in a row, is not seen
+  kCount = 2,  // nothing is read: turns are counted
+};
+inline constexpr size_t kRestraints = 3;
 
 }  // namespace sonde

@@ -27,6 +27,13 @@ struct RepeatSlot {
   uint64_t version = 0;  // the sink's
 };
 
+// What the sink keeps on a connection: it makes one when the connection is met, the flow owns it
+// until the connection goes.
+class ConnectionNote {
+ public:
+  virtual ~ConnectionNote() = default;
+};
+
 struct Request {
   const Schema* schema = nullptr;
   ConnectionId connection{};
@@ -34,6 +41,7 @@ struct Request {
   Role role = Role::kUnknown;
   Pid pid{};
   Outcome outcome = Outcome::kComplete;
+  bool unread = false;  // a message of it was counted, not read: what it says is not known
   bool failed = false;  // the answer is an error (in the eyes of this end), or did not come whole
 
   // Kernel clock (CLOCK_MONOTONIC).
@@ -53,6 +61,8 @@ struct Request {
 
   // Not null: where the sink may note what these values mean to it, should they come again.
   RepeatSlot* repeat = nullptr;
+  // What the sink keeps on the connection; null: it keeps nothing.
+  ConnectionNote* note = nullptr;
 };
 
 }  // namespace sonde

@@ -17,6 +17,11 @@ struct Attribute {
   std::string_view name;  // OpenTelemetry, e.g. "http.request.method"
   bool on_server = true;  // a label of the server's metrics
   bool on_client = true;  // a label of the client's metrics
+  // Of interest to spans alone, and long: filled only if the flows are told to keep details.
+  bool detail = false;
+  // What it is of an exchange that was counted, not read; empty: absent then, too.
+  std::string_view unread = {};
+  bool on_active = false;  // a label of the number of exchanges under way; the request tells it
 };
 
 constexpr size_t kMaxAttributes = 16;
@@ -32,9 +37,14 @@ struct MetricNames {
 struct Schema {
   std::string_view name;  // "http", for logs and own metrics only
   std::span<const Attribute> attributes;
-  MetricNames duration;       // seconds
-  MetricNames request_size;   // bytes of the request's body
-  MetricNames response_size;  // bytes of the response's body
+  MetricNames duration;         // seconds
+  MetricNames request_size;     // bytes of the request's body
+  MetricNames response_size;    // bytes of the response's body
+  MetricNames first_byte = {};  // seconds until the first byte of the answer
+  MetricNames active = {};      // exchanges under way
+  // What service graphs call connections of this protocol: "database", "messaging_system"; empty:
+  // plain calls.
+  std::string_view connection_type = {};
   // The attribute that is learned from `path` (see Request): low cardinality, e.g. http.route. -1:
   // none.
   int route_attribute = -1;

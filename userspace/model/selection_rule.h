@@ -23,6 +23,7 @@ struct SelectionRule {
       executable;  // glob on the executable's path, or on its file name if the glob has no slash
   std::string arguments;         // glob on the command line, its words joined by single spaces
   std::string cgroup;            // glob on the control group's path, which names the container
+  std::string container = {};    // glob on the container's name or its id
   std::string user;              // name or number of the effective user
   std::vector<PortRange> ports;  // of the service: the port that was connected to
   bool operator==(const SelectionRule&) const = default;

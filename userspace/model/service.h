@@ -14,12 +14,19 @@ namespace sonde {
 struct Service {
   std::string name;        // service.name
   std::string name_space;  // service.namespace; empty: none
-  std::string instance;    // which one of several alike: host:pid, or namespace.pod.container
+  std::string instance;    // which one of several alike: host:name, or namespace.pod.container
   std::string job;         // "namespace/name", or the name alone
   std::string language;    // telemetry.sdk.language; empty: not known
   Labels extra;            // further labels of all its metrics, in OpenTelemetry's names
+  // What else is known of it, for target_info alone: a version, the id of its container. It may
+  // change while the service remains the same.
+  Labels about = {};
 
-  bool operator==(const Service&) const = default;
+  // The same service: what labels its metrics is equal.
+  bool operator==(const Service& other) const {
+    return name == other.name && name_space == other.name_space && instance == other.instance &&
+           job == other.job && language == other.language && extra == other.extra;
+  }
 };
 
 using ServiceRef = std::shared_ptr<const Service>;
