@@ -3,6 +3,8 @@
 // and one line in the list below; help, flags and dispatch follow from that.
 #pragma once
 
+#include <expected>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 
 #include "userspace/config/config.h"
 #include "userspace/config/options.h"
+#include "userspace/config/problems.h"
 
 namespace sonde::cli {
 
@@ -21,10 +24,15 @@ enum ExitCode : int {
   kMissingPrivilege = 3,  // it needs more rights than it has
 };
 
+// Reads the same file, variables and flags again. For one thread, at any time.
+using ConfigReader = std::function<std::expected<Config, Problems>()>;
+
 // What stands on the command line behind the command's name. Views live as long as main.
 struct Arguments {
   std::string_view command;
-  std::vector<std::string_view> words;
+  std::vector<std::string_view> words;  // without the action
+  std::string_view action;              // one of the command's actions; empty: it has none
+  ConfigReader read_again;
 };
 
 struct Command {
@@ -35,7 +43,9 @@ struct Command {
   // The flags it takes. Empty: none, and no configuration is read; run() is given the defaults and
   // finds its words in the arguments.
   std::span<const OptionGroup> groups;
-  std::string_view operands;  // path of the option that words without dashes belong to
+  std::string_view operands;  // flag of the option that words without dashes belong to
+  // Words of which one must stand first: "check", "print". Empty: there are none.
+  std::span<const std::string_view> actions = {};
   int (*run)(const Config& config, const Arguments& arguments);  // gives the exit code
 };
 
@@ -45,6 +55,8 @@ struct Command {
   X(record)               \
   X(replay)               \
   X(doctor)               \
+  X(config)               \
+  X(completion)           \
   X(version)              \
   X(help)
 

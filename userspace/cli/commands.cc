@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands together: the list, their help, and dispatch.
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -65,7 +66,7 @@ std::string overview_help() {
       "sonde tells what every service on this host does, without a change to any of them.\n\n"
       "Usage: sonde [COMMAND] [flags]\n\nCommands:\n";
   for (const Command* command : kCommands) {
-    out += fmt::format("  {:<9}{}{}\n", command->name, command->summary,
+    out += fmt::format("  {:<11}{}{}\n", command->name, command->summary,
                        command == kCommands[0] ? " (the default)" : "");
   }
   out += fmt::format(
@@ -113,14 +114,34 @@ int dispatch(std::span<const std::string_view> arguments,
     return kOk;
   }
 
-  const Arguments rest = {.command = command->name, .words = {arguments.begin(), arguments.end()}};
+  Arguments rest = {.command = command->name, .words = {}, .action = {}, .read_again = {}};
+  if (!command->actions.empty()) {
+    const auto wanted = arguments.empty() ? std::string_view() : arguments[0];
+    if (std::ranges::find(command->actions, wanted) == command->actions.end()) {
+      fmt::print(stderr, "sonde {}: {}; it takes one of: {}\n", command->name,
+                 wanted.empty() ? "nothing to do" : "no action " + quoted(wanted),
+                 fmt::join(command->actions, ", "));
+      return kWrongUse;
+    }
+    rest.action = wanted;
+    arguments = arguments.subspan(1);
+  }
+  rest.words = {arguments.begin(), arguments.end()};
   if (command->groups.empty()) {
     return command->run(Config{}, rest);
   }
-  const auto loaded = load_config({.arguments = arguments,
-                                   .environment = environment,
-                                   .groups = command->groups,
-                                   .operands = command->operands});
+  const ConfigSources sources = {.arguments = arguments,
+                                 .environment = environment,
+                                 .groups = command->groups,
+                                 .operands = command->operands};
+  rest.read_again = [sources]() -> std::expected<Config, Problems> {
+    auto again = load_config(sources);
+    if (!again) {
+      return std::unexpected(std::move(again.error()));
+    }
+    return std::move(again->config);
+  };
+  const auto loaded = load_config(sources);
   if (!loaded) {
     fmt::print(stderr, "{}sonde: not started; `sonde {} --help` tells what it takes.\n",
                loaded.error().text(), command->name);

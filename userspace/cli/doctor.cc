@@ -3,25 +3,31 @@
 #include <unistd.h>
 
 #include "userspace/cli/command.h"
+#include "userspace/cli/confinement.h"
 #include "userspace/cli/door_checks.h"
+#include "userspace/cli/feature_checks.h"
+#include "userspace/cli/machine_checks.h"
 #include "userspace/cli/privileges.h"
+#include "userspace/cli/tcp_health_check.h"
 #include "userspace/sources/kernel_side.h"
 
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kKernel};
+constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kWeb, OptionGroup::kKernel};
 
-Check privileges_check() {
+// loaded: a door was opened, so that nothing that is needed for it is missing.
+Check privileges_check(bool loaded) {
   Check check{
       .name = "privileges", .state = CheckState::kOk, .finding = {}, .affects = {}, .remedy = {}};
-  const std::optional<uint64_t> effective = effective_capabilities();
+  const auto effective = confine::effective_capabilities();
   if (!effective) {
     check.state = CheckState::kUnknown;
-    check.finding = "/proc does not say";
+    check.finding = effective.error().what;
     return check;
   }
-  const std::vector<Capability> missing = missing_capabilities(*effective);
+  std::vector<Capability> missing = missing_capabilities(*effective);
+  std::erase_if(missing, [&](const Capability& one) { return loaded && one.to_load; });
   if (missing.empty()) {
     check.finding = "all that Sonde uses";
     return check;
@@ -37,58 +43,72 @@ Check privileges_check() {
   return check;
 }
 
-Check types_check() {
-  const bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-  return {.name = "kernel types",
-          .state = there ? CheckState::kOk : CheckState::kBlocked,
-          .finding = there ? "/sys/kernel/btf/vmlinux" : "the kernel offers no BTF",
-          .affects = there ? "" : "every door: the fields of the kernel cannot be found",
-          .remedy = there ? "" : "use a kernel built with CONFIG_DEBUG_INFO_BTF=y"};
+// What works through the door that would be taken.
+void add_features(Checklist& list, KernelSide& kernel) {
+  list.add({.name = "requests",
+            .state = CheckState::kOk,
+            .finding = fmt::format("by the door {}", kernel.door().name),
+            .affects = std::string(kernel.door().misses),
+            .remedy = {}});
+  list.add(process_ids_check(kernel.self(), static_cast<uint32_t>(getpid())));
+  list.add(new_processes_check(kernel));
+  list.add(tcp_health_check(kernel));
+  for (const std::string& warning : kernel.warnings()) {
+    list.add({.name = "hooks",
+              .state = CheckState::kDegraded,
+              .finding = warning,
+              .affects = {},
+              .remedy = {}});
+  }
 }
 
 // Every door is tried, so that the list says what each kernel change would bring.
 int run(const Config& config, const Arguments& /*arguments*/) {
   adopt_libbpf_log();
-  Checklist list;
-  list.add(kernel_check());
-  list.add(privileges_check());
-  list.add(types_check());
+  Checklist machine;
+  machine.add(kernel_check());
+  machine.add(types_check(config.kernel.types));
+  machine.add(lockdown_check(lockdown()));
+  Checklist features;
   std::string_view best;
+  confine::CapabilitySet later = 0;  // of the door that would be taken
   for (const DoorKind& kind : door_kinds()) {
     KernelSideOptions options;
-    options.door = std::string(kind.name);
+    options.door = kind.choice;
     options.ring_bytes = static_cast<uint32_t>(config.kernel.ring_bytes);
+    options.tcp_health = config.kernel.tcp_health;
+    options.types = config.kernel.types;
     std::vector<DoorAttempt> attempts;
     const auto kernel = KernelSide::open(options, &attempts);
     for (const DoorAttempt& attempt : attempts) {
-      list.add(door_check(attempt, best.empty()));
+      machine.add(door_check(attempt, best.empty()));
     }
-    if (!kernel) {
-      continue;
-    }
-    if (best.empty()) {
+    if (kernel && best.empty()) {
       best = kind.name;
-      for (const std::string& warning : (*kernel)->warnings()) {
-        list.add({.name = "hooks",
-                  .state = CheckState::kDegraded,
-                  .finding = warning,
-                  .affects = {},
-                  .remedy = {}});
-      }
-      list.add({.name = "missed",
-                .state = CheckState::kOk,
-                .finding = std::string(kind.misses),
-                .affects = {},
-                .remedy = {}});
+      later = needed_later(**kernel);
+      add_features(features, **kernel);
     }
   }
-  list.add({.name = "verdict",
-            .state = best.empty() ? CheckState::kBlocked : CheckState::kOk,
-            .finding = best.empty() ? "no door works: Sonde can see nothing here"
-                                    : fmt::format("sonde run would take the door {}", best),
-            .affects = {},
-            .remedy = {}});
-  fmt::print("{}", list.text(wants_colour(STDOUT_FILENO)));
+  machine.add(privileges_check(!best.empty()));
+  features.add(metrics_check(config.web.listen));
+  // From here on doctor is as confined as `sonde run` once it watches: what follows is done so.
+  if (!best.empty()) {
+    features.add(config.security.confine
+                     ? confinement_check(confine_process(later))
+                     : confinement_check({.wanted = false, .held = 0, .missing = {}}));
+  }
+  features.add(names_check(ProcRoot()));
+  features.add(declared_names_check(ProcRoot()));
+  features.add(company_check(ProcRoot(), static_cast<uint32_t>(getpid())));
+  features.add({.name = "verdict",
+                .state = best.empty() ? CheckState::kBlocked : CheckState::kOk,
+                .finding = best.empty() ? "no door works: Sonde can see nothing here"
+                                        : fmt::format("sonde run would take the door {}", best),
+                .affects = {},
+                .remedy = {}});
+  const bool colour = wants_colour(STDOUT_FILENO);
+  fmt::print("This machine, and the ways into its kernel:\n{}\nWhat works here:\n{}",
+             machine.text(colour), features.text(colour));
   return best.empty() ? kFailure : kOk;
 }
 
@@ -101,7 +121,8 @@ const Command doctor_command = {
     .text =
         R"(Checks the kernel, the privileges and each way into the kernel by loading the real programs and
 proving them with an exchange over the loopback; then says which way would be taken, why not a
-better one, what is missed, and how to mend it. It changes nothing and leaves nothing behind.
+better one, what is missed, and how to mend it. It changes nothing and leaves nothing behind. The
+names of processes are looked at as confined as `sonde run` is.
 
 Privileges: without those of `sonde run` it tells what it can.
 )",

@@ -31,6 +31,14 @@ Check door_check(const DoorAttempt& attempt, bool wanted) {
   if (attempt.why_not.empty()) {
     check.finding = fmt::format("{}; proven by {} facts of a loopback exchange",
                                 attempt.kind->description, attempt.checks);
+    if (attempt.unix_why_not.empty()) {
+      check.finding += fmt::format(", {} of one over AF_UNIX", attempt.unix_checks);
+      return check;
+    }
+    check.state = CheckState::kDegraded;
+    check.finding += fmt::format("; not over AF_UNIX: {}", attempt.unix_why_not);
+    check.affects = "exchanges over unix sockets: they may be missed or wrong";
+    check.remedy = "see docs/limits.md for what is known to be missed; --door takes another one";
     return check;
   }
   check.state = wanted ? CheckState::kBlocked : CheckState::kDegraded;

@@ -8,11 +8,11 @@
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kKernel,
-                                   OptionGroup::kLimits, OptionGroup::kSelection,
-                                   OptionGroup::kRecord};
+constexpr OptionGroup kGroups[] = {
+    OptionGroup::kGeneral,   OptionGroup::kKernel, OptionGroup::kLimits, OptionGroup::kGovernor,
+    OptionGroup::kSelection, OptionGroup::kNaming, OptionGroup::kRecord};
 
-int run(const Config& config, const Arguments& /*arguments*/) {
+int run(const Config& config, const Arguments& arguments) {
   if (config.record.tape.empty()) {
     fmt::print(stderr, "sonde record: which file? sonde record shop.tape\n");
     return kWrongUse;
@@ -21,7 +21,7 @@ int run(const Config& config, const Arguments& /*arguments*/) {
     fmt::print(stderr, "{}", missing);
     return kMissingPrivilege;
   }
-  return record_host(config);
+  return record_host(config, arguments.read_again);
 }
 
 }  // namespace
@@ -33,7 +33,8 @@ const Command record_command = {
     .text =
         R"(Writes the kernel side's records to a file, until SIGINT or SIGTERM. `sonde replay` takes them
 through the same pipeline again, on any machine and without privileges: a tape is a bug report,
-a test and a demonstration.
+a test and a demonstration. When the disk is full the recording says so and ends with exit code 1;
+what is on the tape by then can be replayed.
 
 Tapes are readable by their owner only and are redacted as they are written: credentials,
 cookies, query values and bodies never reach the file. With --raw they do; such a tape holds
@@ -46,7 +47,7 @@ Examples:
   sudo sonde record --include exe=nginx shop.tape
 )",
     .groups = kGroups,
-    .operands = "record.tape",
+    .operands = "tape",
     .run = run,
 };
 

@@ -22,7 +22,8 @@ namespace sonde::cli {
 namespace {
 
 constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kPipeline,
-                                   OptionGroup::kLimits, OptionGroup::kReplay};
+                                   OptionGroup::kLimits, OptionGroup::kRoutes,
+                                   OptionGroup::kReplay};
 constexpr size_t kMaxServices = 65536;
 // How much is read between two looks at the clock when the speed is limited.
 constexpr uint64_t kLongestNapNs = 1'000'000'000;
@@ -187,10 +188,12 @@ int run(const Config& config, const Arguments& /*arguments*/) {
   NoPolicies policies;
   PipelineOptions options;
   options.shards = std::max<size_t>(config.pipeline.shards, 1);
-  options.flows.max_connections = config.limits.connections;
-  options.flows.max_pending_bytes_total = config.limits.memory_bytes;
-  options.red.max_series = config.limits.series;
-  options.red.max_series_of_service = config.limits.series_per_service;
+  options.limits.flows.max_connections = config.limits.connections;
+  options.limits.flows.max_pending_bytes_total = config.limits.memory_bytes;
+  options.limits.red.max_series = config.limits.series;
+  options.limits.red.max_series_of_service = config.limits.series_per_service;
+  options.limits.red.routes = RoutePatterns(config.routes.patterns);
+  options.limits.red.idle_ns = 0;  // everything on the tapes counts, however long they are
   Pipeline pipeline(host, policies, options);
   Replayed total;
   for (const std::string& path : config.replay.tapes) {
@@ -207,9 +210,7 @@ int run(const Config& config, const Arguments& /*arguments*/) {
       total.has_kernel ? std::span<const uint64_t>(total.kernel) : std::span<const uint64_t>();
   append_books({.pipeline = seen, .kernel = kernel, .records_read = {}, .host = {}},
                snapshot.families);
-  std::string text;
-  prometheus::encode_text(snapshot, prometheus::Format::kText, text);
-  fmt::print("{}", text);
+  fmt::print("{}", prometheus::encode(std::move(snapshot), prometheus::Format::kText));
   return kOk;
 }
 
@@ -230,7 +231,7 @@ Examples:
   sonde replay --speed 1 monday.tape tuesday.tape      as it was
 )",
     .groups = kGroups,
-    .operands = "replay.tapes",
+    .operands = "tapes",
     .run = run,
 };
 

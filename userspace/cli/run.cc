@@ -8,16 +8,17 @@
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kWeb,
-                                   OptionGroup::kKernel,  OptionGroup::kPipeline,
-                                   OptionGroup::kLimits,  OptionGroup::kSelection};
+constexpr OptionGroup kGroups[] = {
+    OptionGroup::kGeneral,   OptionGroup::kWeb,    OptionGroup::kKernel,
+    OptionGroup::kPipeline,  OptionGroup::kLimits, OptionGroup::kGovernor,
+    OptionGroup::kSelection, OptionGroup::kNaming, OptionGroup::kRoutes};
 
-int run(const Config& config, const Arguments& /*arguments*/) {
+int run(const Config& config, const Arguments& arguments) {
   if (const std::string missing = missing_privileges("run"); !missing.empty()) {
     fmt::print(stderr, "{}", missing);
     return kMissingPrivilege;
   }
-  return watch_host(config);
+  return watch_host(config, arguments.read_again);
 }
 
 }  // namespace
@@ -30,11 +31,12 @@ const Command run_command = {
         R"(Watches the connections of every process on the host from inside the kernel, understands what
 they say, and serves rate, errors and duration of every service for Prometheus, by default at
 http://127.0.0.1:9464/metrics. It only reads: no program is changed or restarted. It runs until
-SIGINT or SIGTERM.
+SIGINT or SIGTERM; SIGHUP makes it read its configuration again.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to name the
 services of other users, and CAP_SYS_RESOURCE on kernels before 5.11. The simplest way to have
-them is sudo.
+them is sudo. Once everything is attached only CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are held
+(before 5.19 CAP_BPF too), and no program is started, no socket made and no file written.
 
 Examples:
   sudo sonde                                 everything, with defaults

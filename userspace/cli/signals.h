@@ -5,10 +5,14 @@
 
 namespace sonde::cli {
 
-// Blocks SIGINT and SIGTERM for this and all later threads; a broken pipe is an error, not a death.
+// Blocks the signals that end or reload us, in this thread and those it starts; a closed pipe is an
+// error of the write and no signal.
 void block_signals();
 
-// Waits for one of them; returns its number.
+// Waits for one of them: SIGINT, SIGTERM, or SIGHUP.
 int wait_for_signal();
+
+// Has it return SIGTERM: we cannot go on. Any thread.
+void end_waiting();
 
 }  // namespace sonde::cli

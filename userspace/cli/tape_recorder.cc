@@ -19,18 +19,19 @@ constexpr size_t kMaxDescribed = 65536;
 
 }  // namespace
 
-TapeRecorder::TapeRecorder(WatchedHost& host) : host_(host), redaction_(make_http1_redactor) {}
+TapeRecorder::TapeRecorder(WatchedHost& host, std::function<void()> on_stop)
+    : host_(host), on_stop_(std::move(on_stop)), redaction_(make_http1_redactor) {}
 
 Result<std::unique_ptr<TapeRecorder>> TapeRecorder::create(const RecordConfig& config,
-                                                           std::string_view door,
-                                                           WatchedHost& host) {
+                                                           std::string_view door, WatchedHost& host,
+                                                           std::function<void()> on_stop) {
   utsname system{};
   uname(&system);
   const TapeFacts facts{.monotonic_ns = monotonic_ns(),
                         .wall_ns = wall_ns(),
                         .kernel = system.release,
                         .door = std::string(door)};
-  std::unique_ptr<TapeRecorder> out(new TapeRecorder(host));
+  std::unique_ptr<TapeRecorder> out(new TapeRecorder(host, std::move(on_stop)));
   auto writer =
       TapeWriter::create({.path = config.tape}, facts, config.raw ? nullptr : &out->redaction_);
   if (!writer) {
@@ -54,7 +55,9 @@ void TapeRecorder::record(std::span<const uint8_t> bytes) {
     writer_->flush();
   }
   if (writer_->stopped() && !was_stopped) {
-    log::error("the recording ended, watching goes on: {}", writer_->why_stopped().what);
+    log::error("the recording ends early, what it has so far can be replayed: {}",
+               writer_->why_stopped().what);
+    on_stop_();
   }
 }
 

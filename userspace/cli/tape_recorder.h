@@ -5,6 +5,7 @@
 
 #include <tsl/robin_set.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,9 +19,11 @@ namespace sonde::cli {
 
 class TapeRecorder {
  public:
-  // host must outlive the recorder.
+  // host must outlive the recorder. on_stop: called once, on the poller's thread, when the tape
+  // takes no more: its disk is full, or broken. What comes later is only counted.
   static Result<std::unique_ptr<TapeRecorder>> create(const RecordConfig& config,
-                                                      std::string_view door, WatchedHost& host);
+                                                      std::string_view door, WatchedHost& host,
+                                                      std::function<void()> on_stop);
 
   void record(std::span<const uint8_t> bytes);
   // The books of the kernel side so far; the last ones count.
@@ -37,10 +40,11 @@ class TapeRecorder {
   }
 
  private:
-  explicit TapeRecorder(WatchedHost& host);
+  TapeRecorder(WatchedHost& host, std::function<void()> on_stop);
   void describe(Pid pid);
 
   WatchedHost& host_;
+  const std::function<void()> on_stop_;
   TapeRedaction redaction_;
   std::unique_ptr<TapeWriter> writer_;
   tsl::robin_set<uint64_t> excluded_;   // connections, by id

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/cli/tape_redaction.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "userspace/sources/decode.h"
 
 namespace sonde {
@@ -24,7 +27,28 @@ struct TapeRedaction::Visitor {
   }
   void on(const ConnectionClosed& closed) const { redaction.forget(closed.connection); }
   void on(const TurnProgress& /*progress*/) const {}
-  void on(const ProcessChanged& /*change*/) const {}
+  void on(const ProcessChanged& change) const {
+    if (record.size() >= sizeof(sonde_exec_record) && change.change == ProcessChange::kExec) {
+      redact_words(record);
+    }
+  }
+
+  // Words and variables hold passwords; and what lies behind the texts are bytes of older records.
+  static void redact_words(std::span<uint8_t> record) {
+    const auto clear = [&](size_t at, size_t size, uint8_t with) {
+      std::ranges::fill(record.subspan(at, size), with);
+    };
+    const auto clear_rest = [&](size_t at, size_t size) {
+      const auto* text = reinterpret_cast<const char*>(record.data()) + at;
+      const size_t length = strnlen(text, size);
+      clear(at + length, size - length, 0);
+    };
+    using Raw = sonde_exec_record;
+    clear_rest(offsetof(Raw, path), sizeof(Raw::path));
+    clear_rest(offsetof(Raw, file), sizeof(Raw::file));
+    clear(offsetof(Raw, arguments), sizeof(Raw::arguments), kRedacted);
+    clear(offsetof(Raw, environment), sizeof(Raw::environment), kRedacted);
+  }
 };
 
 TapeRedaction::TapeRedaction(MakeRedactor make, size_t max_connections)

@@ -2,32 +2,44 @@
 #include "userspace/cli/watch.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <iterator>
 
 #include "exporters/prometheus/endpoint.h"
 #include "exporters/web/health.h"
+#include "exporters/web/index.h"
 #include "exporters/web/server.h"
 #include "userspace/base/log.h"
+#include "userspace/base/version.h"
 #include "userspace/cli/command.h"
+#include "userspace/cli/confinement.h"
 #include "userspace/cli/door_checks.h"
+#include "userspace/cli/feature_checks.h"
 #include "userspace/cli/live.h"
+#include "userspace/cli/open_files.h"
+#include "userspace/cli/privileges.h"
+#include "userspace/cli/reload.h"
 #include "userspace/cli/signals.h"
 #include "userspace/cli/tape_recorder.h"
 
 namespace sonde::cli {
 namespace {
 
+std::string rules(size_t count, std::string_view kind) {
+  return fmt::format("{} {} rule{}", count, kind, count == 1 ? "" : "s");
+}
+
 std::string what_is_watched(const Config& config, size_t processes) {
   const SelectionConfig& selection = config.selection;
-  std::string out = selection.include.empty()
-                        ? "every process"
-                        : fmt::format("{} include rules", selection.include.size());
+  std::string out =
+      selection.include.empty() ? "every process" : rules(selection.include.size(), "include");
   if (!selection.exclude.empty()) {
-    out += fmt::format(" but {} exclude rules", selection.exclude.size());
+    out += " but " + rules(selection.exclude.size(), "exclude");
   }
   return out + fmt::format(" ({} run now)", processes);
 }
@@ -35,7 +47,7 @@ std::string what_is_watched(const Config& config, size_t processes) {
 // One screen: the kernel and the door in use, what is watched, what is missed and why, and the
 // address.
 std::string start_screen(const Config& config, Live& live, std::span<const DoorAttempt> attempts,
-                         std::string where) {
+                         const Confinement& confinement, std::string where) {
   Checklist list;
   list.add(kernel_check());
   for (const DoorAttempt& attempt : attempts) {
@@ -43,6 +55,10 @@ std::string start_screen(const Config& config, Live& live, std::span<const DoorA
     check.finding = fmt::format("{}: {}", check.name, check.finding);
     check.name = attempt.taken ? "door" : "not taken";
     list.add(std::move(check));
+  }
+  if (Check ids = process_ids_check(live.kernel().self(), static_cast<uint32_t>(getpid()));
+      ids.state != CheckState::kOk) {
+    list.add(std::move(ids));
   }
   list.add({.name = "watched",
             .state = CheckState::kOk,
@@ -61,6 +77,7 @@ std::string start_screen(const Config& config, Live& live, std::span<const DoorA
               .affects = {},
               .remedy = {}});
   }
+  list.add(confinement_check(confinement));
   list.add({.name = "result",
             .state = CheckState::kOk,
             .finding = std::move(where),
@@ -69,28 +86,118 @@ std::string start_screen(const Config& config, Live& live, std::span<const DoorA
   return list.text(wants_colour(STDERR_FILENO));
 }
 
+std::string headline(Live& live) {
+  const auto services = live.services();
+  return fmt::format("Sonde {} on {}: {}", version(), host_name(),
+                     !services        ? "busy"
+                     : *services == 1 ? "1 service"
+                                      : fmt::format("{} services", *services));
+}
+
+std::vector<HttpRoute> routes(const Config& config, Live& live, const std::atomic<bool>& ready) {
+  std::vector<HttpRoute> out = {
+      prometheus::metrics_route(live.metrics(),
+                                {.encode = {.created_samples = config.web.created_samples}}),
+      web::healthz_route(), web::readyz_route(ready)};
+  out.push_back(web::index_route(out, [&live] { return headline(live); }));
+  return out;
+}
+
 int failed(const Error& error) {
   log::error("{}", error.what);
   return kFailure;
 }
 
-void wait_for_end() {
-  const int signal = wait_for_signal();
+// Some capabilities are needed by some kernels only: they are a reason once it has failed.
+int not_opened(const Error& error) {
+  const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
+  if (!lacking.empty()) {
+    log::error("this process lacks {}", lacking);
+  }
+  return failed(error);
+}
+
+// What has to hold before anything is opened; false: it was told what does not.
+bool prepare() {
+  block_signals();
+  adopt_libbpf_log();
+  const std::string refusal = too_few_files();
+  fmt::print(stderr, "{}", refusal);
+  return refusal.empty();
+}
+
+// When all is attached and open, and before the first thread of ours.
+Confinement confine_if_wanted(const Config& config, Live& live) {
+  if (!config.security.confine) {
+    return {.wanted = false, .held = 0, .missing = {}};
+  }
+  return confine_process(needed_later(live.kernel()));
+}
+
+web::Options web_options(const Config& config) {
+  return {.address = config.web.listen,
+          .setting = "--listen",
+          .guard = {.certificate = config.web.tls_certificate,
+                    .key = config.web.tls_key,
+                    .users = config.web.users},
+          .limits = {},
+          .begin = config.security.confine ? confine_web_thread : std::function<void()>()};
+}
+
+// What is wrong with a new configuration costs nothing but a message: the old one goes on.
+void take_over(const ConfigReader& read, Config& running, Live& live, web::WebServer* server) {
+  const auto wanted = read();
+  if (!wanted) {
+    log::error("reload: nothing changed: {}", wanted.error().line());
+    return;
+  }
+  Reload news = reload(running, *wanted);
+  if (auto applied = live.apply(news.config); !applied) {
+    log::error("reload: nothing changed: {}", applied.error().what);
+    return;
+  }
+  if (server != nullptr) {
+    if (auto reloaded = server->reload(); !reloaded) {
+      log::error("reload: the old certificate and users stay: {}", reloaded.error().what);
+    }
+  }
+  running = std::move(news.config);
+  log::set_level(running.log.level);
+  if (!news.waiting.empty()) {
+    log::warn("reload: needs a restart: {}", fmt::join(news.waiting, ", "));
+  }
+  log::info("reloaded changed={}",
+            news.changed.empty() ? "nothing" : fmt::format("{}", fmt::join(news.changed, ",")));
+}
+
+void wait_for_end(const Config& config, const ConfigReader& read, Live& live,
+                  web::WebServer* server) {
+  Config running = config;
+  int signal = wait_for_signal();
+  for (; signal == SIGHUP; signal = wait_for_signal()) {
+    take_over(read, running, live, server);
+  }
   log::info("ending signal={}", signal);
 }
 
 }  // namespace
 
-int watch_host(const Config& config) {
-  block_signals();
-  adopt_libbpf_log();
+int watch_host(const Config& config, const ConfigReader& read_again) {
+  if (!prepare()) {
+    return kFailure;
+  }
   std::atomic<bool> ready{false};
   std::atomic<web::WebServer*> serving{nullptr};
   std::vector<DoorAttempt> attempts;
   auto live = Live::open(config, attempts);
   if (!live) {
-    return failed(live.error());
+    return not_opened(live.error());
   }
+  auto listener = web::WebServer::listen(web_options(config));
+  if (!listener) {
+    return failed(listener.error());
+  }
+  const Confinement confinement = confine_if_wanted(config, **live);
   const auto web_metrics = [&serving](std::vector<MetricFamily>& out) {
     if (const web::WebServer* web = serving.load()) {
       std::ranges::move(web->metrics(), std::back_inserter(out));
@@ -99,50 +206,54 @@ int watch_host(const Config& config) {
   if (auto started = (*live)->start({}, web_metrics); !started) {
     return failed(started.error());
   }
-  auto server =
-      web::WebServer::start({.address = config.web.listen, .setting = "--listen", .limits = {}},
-                            {prometheus::metrics_route((*live)->metrics()), web::healthz_route(),
-                             web::readyz_route(ready)});
+  auto server = web::WebServer::start(web_options(config), *std::move(listener),
+                                      routes(config, **live, ready));
   if (!server) {
     return failed(server.error());
   }
   serving = server->get();
   ready = true;
+  const std::string_view scheme = config.web.tls_certificate.empty() ? "http" : "https";
   const std::string host = config.web.listen.substr(0, config.web.listen.rfind(':'));
   fmt::print(stderr, "{}",
-             start_screen(config, **live, attempts,
-                          fmt::format("http://{}:{}/metrics", host, (*server)->port())));
-  wait_for_end();
+             start_screen(config, **live, attempts, confinement,
+                          fmt::format("{}://{}:{}/metrics", scheme, host, (*server)->port())));
+  wait_for_end(config, read_again, **live, server->get());
   ready = false;
-  serving = nullptr;
-  server->reset();
   (*live)->stop();
+  serving = nullptr;  // the poller, which asks it, has ended
+  server->reset();
   return kOk;
 }
 
-int record_host(const Config& config) {
-  block_signals();
-  adopt_libbpf_log();
-  std::vector<DoorAttempt> attempts;
-  auto live = Live::open(config, attempts);
-  if (!live) {
-    return failed(live.error());
+int record_host(const Config& config, const ConfigReader& read_again) {
+  if (!prepare()) {
+    return kFailure;
   }
-  auto recorder =
-      TapeRecorder::create(config.record, (*live)->kernel().door().name, (*live)->host());
+  std::vector<DoorAttempt> attempts;
+  Config taped = config;
+  taped.kernel.tcp_health = false;  // sums, not records: they are not on a tape
+  auto live = Live::open(taped, attempts);
+  if (!live) {
+    return not_opened(live.error());
+  }
+  // A tape that takes no more is the end: there is nothing else that we do.
+  auto recorder = TapeRecorder::create(config.record, (*live)->kernel().door().name,
+                                       (*live)->host(), end_waiting);
   if (!recorder) {
     return failed(recorder.error());
   }
+  const Confinement confinement = confine_if_wanted(config, **live);
   const auto tap = [&recorder](std::span<const uint8_t> record) { (*recorder)->record(record); };
   if (auto started = (*live)->start(tap, {}); !started) {
     return failed(started.error());
   }
   fmt::print(
       stderr, "{}",
-      start_screen(config, **live, attempts,
+      start_screen(config, **live, attempts, confinement,
                    fmt::format("{}{}", config.record.tape,
                                config.record.raw ? " (raw: it holds secrets)" : " (redacted)")));
-  wait_for_end();
+  wait_for_end(config, read_again, **live, nullptr);
   (*live)->stop();
   if (auto counts = (*live)->kernel().counters(); counts) {
     (*recorder)->counters(*counts);

@@ -15,6 +15,8 @@ constexpr uint32_t kLeastRequestHead = 4096;
 constexpr uint64_t kLeastBurst = 512;
 constexpr uint64_t kLargestBurst = 1u << 31;
 constexpr uint32_t kUnclassifiedBeforeOff = 3;
+// Wasted bytes of a connection worth telling its endpoint.
+constexpr uint64_t kLeastWaste = 16 * 1024;
 // A connection that opens so soon after its endpoint learned may not have got the policy yet.
 constexpr uint64_t kPolicyTakesHoldNs = 1'000'000'000;
 
@@ -43,14 +45,6 @@ Policy wanted(Role role, const Needs& needs) {
   return policy;
 }
 
-void merge(Needs& into, const Needs& from) {
-  into.request_head = std::max(into.request_head, from.request_head);
-  into.response_head = std::max(into.response_head, from.response_head);
-  into.request_message = std::max(into.request_message, from.request_message);
-  into.every_byte |= from.every_byte;
-  into.uploads |= from.uploads;
-}
-
 }  // namespace
 
 size_t Advisor::KeyHash::operator()(const Key& key) const {
@@ -74,21 +68,27 @@ bool Advisor::key_of(const ConnectionFacts& facts, Key& key) {
   key.network_namespace = facts.network_namespace;
   key.port = address.port;
   key.role = facts.role;
-  if (facts.role == Role::kClient) {
+  const bool is_unix = address.family == kUnixFamily;
+  if (is_unix || facts.role == Role::kClient) {
     key.address = address.bytes;
   }
-  return facts.role != Role::kUnknown && key.port != 0;
+  const bool named = is_unix ? key.address != Key().address : key.port != 0;
+  return facts.role != Role::kUnknown && named;
+}
+
+Advisor::Endpoint& Advisor::latest(std::list<Endpoint>::iterator endpoint) {
+  endpoints_.splice(endpoints_.begin(), endpoints_, endpoint);
+  return endpoints_.front();
 }
 
 Advisor::Endpoint* Advisor::find(const Key& key) {
   const auto found = by_key_.find(key);
-  return found == by_key_.end() ? nullptr : &*found->second;
+  return found == by_key_.end() ? nullptr : &latest(found->second);
 }
 
 Advisor::Endpoint& Advisor::find_or_add(const Key& key) {
-  if (const auto found = by_key_.find(key); found != by_key_.end()) {
-    endpoints_.splice(endpoints_.begin(), endpoints_, found->second);
-    return endpoints_.front();
+  if (Endpoint* const known = find(key)) {
+    return *known;
   }
   if (endpoints_.size() >= kMaxEndpoints) {
     by_key_.erase(endpoints_.back().key);
@@ -99,18 +99,40 @@ Advisor::Endpoint& Advisor::find_or_add(const Key& key) {
   return endpoints_.front();
 }
 
-Policy Advisor::inherited(const ConnectionFacts& facts, uint64_t opened_ns) {
+std::optional<Policy> Advisor::inherited(const ConnectionFacts& facts, uint64_t opened_ns) {
   Key key;
   const Endpoint* endpoint = key_of(facts, key) ? find(key) : nullptr;
   const bool holds = endpoint != nullptr && endpoint->learned &&
                      opened_ns > endpoint->told_ns + kPolicyTakesHoldNs;
-  return holds ? endpoint->told : Policy{};
+  return holds ? std::optional(endpoint->told) : std::nullopt;
 }
 
-Policy Advisor::advise(const ConnectionFacts& facts, const Needs& needs, const Policy& current,
+// Full is left when it has been for nothing for long, and is then come back to less easily: where
+// both kinds of messages mix, the bodies that a return costs their size get rare.
+void Advisor::learn(Endpoint& endpoint, const Needs& needs) {
+  Needs& known = endpoint.needs;
+  known.request_head = std::max(known.request_head, needs.request_head);
+  known.response_head = std::max(known.response_head, needs.response_head);
+  known.request_message = std::max(known.request_message, needs.request_message);
+  known.uploads |= needs.uploads;
+  if (needs.every_byte) {
+    known.every_byte = true;
+    endpoint.wasted = 0;
+    return;
+  }
+  endpoint.wasted += needs.wasted;
+  if (known.every_byte && endpoint.wasted >= endpoint.patience) {
+    known.every_byte = false;
+    endpoint.wasted = 0;
+    endpoint.patience = std::min(2 * endpoint.patience, kMostPatience);
+  }
+}
+
+Policy Advisor::advise(const ConnectionFacts& facts, Needs& needs, const Policy& current,
                        uint64_t now_ns) {
   Key key;
   if (!key_of(facts, key)) {
+    needs.wasted = 0;  // without an endpoint what was needed once stays needed
     const Policy policy = wanted(facts.role, needs);
     if (policy != current) {
       sink_.policy(facts, policy, false);
@@ -119,7 +141,9 @@ Policy Advisor::advise(const ConnectionFacts& facts, const Needs& needs, const P
   }
   Endpoint& endpoint = find_or_add(key);
   endpoint.classified = true;
-  merge(endpoint.needs, needs);
+  learn(endpoint, needs);
+  needs.every_byte = false;
+  needs.wasted = 0;
   const Policy policy = wanted(facts.role, endpoint.needs);
   if (!endpoint.learned || endpoint.told != policy) {
     endpoint.learned = true;
@@ -145,7 +169,7 @@ void Advisor::unclassified(const ConnectionFacts& facts) {
 
 bool Advisor::suffices(const Policy& policy, Role role, const Needs& needs) {
   if (policy.mode == PolicyMode::kFull) {
-    return true;
+    return !needs.every_byte && needs.wasted < kLeastWaste;
   }
   const size_t asks = request_direction(role);
   return policy.mode == PolicyMode::kHead && !needs.every_byte &&

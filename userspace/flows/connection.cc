@@ -2,14 +2,21 @@
 #include "userspace/flows/connection.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sonde {
 namespace {
 
-constexpr uint64_t kMaxPosition = 1ull << 62;  // beyond: no stream of this world
-constexpr size_t kMaxHeld = 64;                // records that wait for the request they answer
+constexpr size_t kMaxHeld = 64;  // records that wait for the request they answer
 constexpr uint8_t kMaxUnclaimedTurns =
     6;  // of a connection met midway, before it is called unclassified
+
+// Zero bytes as other tools show them.
+std::string path_of(std::string_view unix_name) {
+  std::string path(unix_name);
+  std::ranges::replace(path, '\0', '@');
+  return path;
+}
 
 }  // namespace
 
@@ -21,6 +28,7 @@ Connection::Connection(FlowContext& context, const ConnectionFacts& facts)
 }
 
 Connection::~Connection() {
+  answer_.whole = false;  // nobody is to be told any more
   lose_exchanges();
   drop_buffer(streams_[0]);
   drop_buffer(streams_[1]);
@@ -33,7 +41,12 @@ void Connection::open(const ConnectionOpened& event) {
             .local = event.local,
             .remote = event.remote,
             .pid = event.pid,
-            .network_namespace = event.network_namespace};
+            .network_namespace = event.network_namespace,
+            .near_end = event.near_end,
+            .far_end = event.far_end,
+            .unix_path = path_of(event.unix_name)};
+  note_ = context_.sink.met(facts_);
+  take_up_habit();
   asks_ = event.role == Role::kClient ? Direction::kOut : Direction::kIn;
   midway_ = event.midway || event.role == Role::kUnknown;
   stream(side_of(Direction::kIn)).next = std::min(event.position_in, kMaxPosition);
@@ -41,11 +54,31 @@ void Connection::open(const ConnectionOpened& event) {
   for (Stream& one : streams_) {
     one.expect = midway_ ? Expect::kResync : Expect::kMessage;
   }
-  policy_ =
-      context_.advisor.inherited(facts_, event.opened_ns != 0 ? event.opened_ns : event.time_ns);
+  const uint64_t opened_ns = event.opened_ns != 0 ? event.opened_ns : event.time_ns;
+  if (const auto inherited = context_.advisor.inherited(facts_, opened_ns)) {
+    policy_ = *inherited;
+    advisor_version_ = context_.advisor.version();
+  }
+}
+
+// What earlier connections of the endpoint taught.
+void Connection::take_up_habit() {
+  habit_ = context_.habits.of(facts_);
+  if (const Habit* habit = habit_.get()) {
+    known_heads_ = habit->heads;
+    last_head_bytes_ = habit->head_bytes;
+    repeat_heads_ = habit->repeated;
+    repeat_ = habit->repeat;
+    repeat_pid_ = habit->repeat_pid;
+  }
 }
 
 void Connection::take(const DataMoved& event) {
+  if (became_other_) {
+    count_life(event.direction, event.position + event.bytes);
+    count_life(opposite(event.direction), event.state.other_position);
+    return;
+  }
   if (given_up_ || event.bytes == 0 || event.position > kMaxPosition ||
       (facts_.role == Role::kUnknown && !find_sides(event))) {
     return;
@@ -65,21 +98,51 @@ void Connection::take(const DataMoved& event) {
   }
   feed(event);
   release_held(false);
+  if (early_.turn != 0 && !given_up_ && !became_other_) {
+    tell_early();
+  }
+  if (became_other_) {
+    count_life(event.direction, event.position + event.bytes);
+  }
 }
 
 void Connection::take(const TurnProgress& event) {
+  if (became_other_) {
+    count_life(event.direction, event.position);
+    return;
+  }
   if (given_up_ || facts_.role == Role::kUnknown) {
     return;
   }
   note_losses(event.state.lost_records);
+  if (event.state.turn > turn_) {
+    // By a sweep, which overtakes what waits in the ring.
+    early_ = {event.state.turn, event.direction, event.position, event.turn_last_ns};
+    return;
+  }
   tell(side_of(event.direction), event.position, event.turn_last_ns);
 }
 
+// A turn that a sweep told of has begun. If it is over already, the next one's record has told all.
+void Connection::tell_early() {
+  if (early_.turn == turn_) {
+    tell(side_of(early_.direction), early_.position, early_.time_ns);
+  }
+  if (early_.turn <= turn_) {
+    early_ = {};
+  }
+}
+
 void Connection::close(const ConnectionClosed& event) {
+  if (became_other_) {
+    count_life(Direction::kIn, event.position_in);
+    count_life(Direction::kOut, event.position_out);
+    return;
+  }
   if (given_up_) {
     return;
   }
-  if (facts_.role == Role::kUnknown || parser_ == nullptr) {
+  if (facts_.role == Role::kUnknown || protocol_ == nullptr) {
     context_.counters.unclassified += stream(Side::kRequest).buffer.empty() ? 0 : 1;
     return;
   }
@@ -108,15 +171,17 @@ void Connection::close(const ConnectionClosed& event) {
   const Outcome cut_off = event.reset     ? Outcome::kReset
                           : event.timeout ? Outcome::kTimeout
                                           : Outcome::kClosed;
+  if (answer_.whole) {
+    settle();
+  }
+  note_moved_request();
   if (answer_.open && answer_.paired) {
-    const uint64_t body = std::max(response.next, response.head_end) - response.head_end;
+    const bool over = response.expect == Expect::kStreamEnd && !event.reset && !event.timeout;
     if (response.expect == Expect::kStreamEnd) {
-      const bool orderly = !event.reset && !event.timeout;
-      finish(orderly ? Outcome::kComplete : cut_off, std::max(response.told_ns, answer_.first_ns),
-             body, true);
+      finish(over ? Outcome::kComplete : cut_off, std::max(response.told_ns, answer_.first_ns),
+             moved_body(Side::kResponse), true);
     } else {
-      finish(cut_off, event.time_ns, response.framed ? parser_->body_bytes(Side::kResponse) : body,
-             !response.framed);
+      finish(cut_off, event.time_ns, moved_body(Side::kResponse), true);
     }
   }
   if (response.expect == Expect::kResync) {
@@ -130,7 +195,8 @@ void Connection::close(const ConnectionClosed& event) {
 }
 
 bool Connection::waits() const {
-  return answer_.open && answer_.paired && stream(Side::kResponse).expect == Expect::kBody;
+  const Side last = answer_.whole ? Side::kRequest : Side::kResponse;
+  return answer_.open && answer_.paired && stream(last).expect == Expect::kBody;
 }
 
 // The turn before this record's was the other direction's, and is over.
@@ -185,7 +251,7 @@ bool Connection::answers_unseen_request(const DataMoved& event) const {
 }
 
 bool Connection::looks_like_answer(std::span<const uint8_t> bytes) const {
-  if (parser_ == nullptr) {
+  if (protocol_ == nullptr) {
     return false;
   }
   Bytes in(bytes);
@@ -244,11 +310,17 @@ void Connection::feed(const DataMoved& event) {
   if (given_up_) {
     return;
   }
-  if (midway_ && parser_ == nullptr && event.new_turn && !s.buffer.empty()) {
+  if (midway_ && protocol_ == nullptr && event.new_turn && !s.buffer.empty()) {
     // The end of something that began before us, not the beginning of this.
     s.next = s.end();
     drop_buffer(s);
     s.expect = Expect::kResync;
+  }
+  if (side == Side::kRequest && event.new_turn && std::exchange(answered_part_, false)) {
+    // The answer to it was its end, too: what comes now is no more of that head.
+    s.next = s.end();
+    drop_buffer(s);
+    reset_parser(side);
   }
   if (s.expect == Expect::kResync) {
     if (!event.new_turn || event.position < s.end()) {
@@ -257,6 +329,10 @@ void Connection::feed(const DataMoved& event) {
     }
     resync(side, event);
   }
+  if (event.unread && s.expect == Expect::kMessage && event.position == s.end()) {
+    take_unread(side, event, moment);
+    return;
+  }
   const uint64_t known = s.end() - std::min(event.position, s.end());
   std::span<const uint8_t> bytes =
       event.captured.first(std::min<size_t>(event.captured.size(), event.bytes));
@@ -264,7 +340,7 @@ void Connection::feed(const DataMoved& event) {
   pass_bytes(side, bytes, moment);
   if (!given_up_ && s.end() < end) {
     Moment tail = moment;
-    tail.unreadable = event.unreadable;
+    tail.unreadable = event.unreadable || event.unread;
     pass_hole(side, end, tail);
   }
   if (!given_up_ && s.expect == Expect::kBody &&
@@ -288,13 +364,15 @@ void Connection::resync(Side side, const DataMoved& event) {
     resync_answers();
     return;
   }
-  // Only the requests of the turn just ended can still be answered.
+  if (answer_.whole) {
+    settle();
+  }
+  // Only the requests of the turn just ended, whole or their ends, can still be answered.
   const TurnState& state = event.state;
   const uint64_t turn_begin =
       state.other_position - std::min(state.last_turn_bytes, state.other_position);
-  while (!exchanges_.empty() && exchanges_.front().position < turn_begin) {
-    ++context_.counters.requests_lost;
-    pop_exchange();
+  while (!exchanges_.empty() && exchanges_.front().end <= turn_begin) {
+    lose_front();
   }
 }
 
@@ -305,14 +383,13 @@ void Connection::resync_answers() {
   if (response.expect == Expect::kMessage && !response.framed) {
     drop_buffer(response);
     response.expect = Expect::kResync;
-    if (parser_ != nullptr) {
-      parser_->reset(Side::kResponse);
-    }
+    reset_parser(Side::kResponse);
   }
 }
 
 void Connection::note_losses(uint32_t lost_records) {
   if (lost_records > lost_records_) {
+    context_.sink.lost(facts_, FlowLoss::kRecord, lost_records - lost_records_);
     lost_records_ = lost_records;
     lost_since_hole_ = true;
   }

@@ -10,7 +10,7 @@ namespace sonde {
 namespace {
 
 constexpr size_t kKeptMemory = 1024;  // a slot that needed more gives it back
-constexpr size_t kFirstSlots = 2;
+constexpr size_t kFirstSlots = 1;
 
 bool lies_in(std::string_view view, std::span<const uint8_t> bytes) {
   const auto* begin = reinterpret_cast<const uint8_t*>(view.data());
@@ -21,14 +21,16 @@ bool lies_in(std::string_view view, std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-void KeptValues::keep(const Head& head, size_t count, std::span<const uint8_t> bytes) {
+void KeptValues::keep(const Head& head, std::span<const Attribute> attributes, bool details,
+                      std::span<const uint8_t> bytes) {
   static_assert(kMaxAttributes < 32);
   uint32_t borrowed = 0;  // which of the values must be copied
   path = head.path.substr(0, kMaxKeptPath);
   const bool borrowed_path = lies_in(path, bytes);
   size_ = borrowed_path ? path.size() : 0;
+  const size_t count = std::min(attributes.size(), kMaxAttributes);
   for (size_t i = 0; i < count; ++i) {
-    values[i] = head.values[i];
+    values[i] = details || !attributes[i].detail ? head.values[i] : std::string_view();
     if (lies_in(values[i], bytes)) {
       borrowed |= 1u << i;
       size_ += values[i].size();

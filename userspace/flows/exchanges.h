@@ -24,8 +24,10 @@ class KeptValues {
   std::array<std::string_view, kMaxAttributes> values{};
   std::string_view path;
 
-  // Keeps the first `count` values: copies those that lie in `bytes`, takes the others for static.
-  void keep(const Head& head, size_t count, std::span<const uint8_t> bytes);
+  // Keeps the values of these attributes: copies those that lie in `bytes`, takes the others for
+  // static. Details are left out if nobody wants them.
+  void keep(const Head& head, std::span<const Attribute> attributes, bool details,
+            std::span<const uint8_t> bytes);
   // Bytes copied.
   size_t size() const { return size_; }
   void release();
@@ -35,9 +37,11 @@ class KeptValues {
   std::vector<char> text_;  // what values and path point into; a move keeps them valid
 };
 
-// A head that came before on this connection, byte for byte, and what was read in it: clients and
-// servers repeat themselves, and comparing is much cheaper than parsing.
+// A head that came before on this connection or on another of its endpoint, byte for byte, and what
+// was read in it: clients and servers repeat themselves, and comparing is much cheaper than
+// parsing.
 struct KnownHead {
+  const Protocol* protocol = nullptr;
   std::vector<uint8_t> bytes;
   Head head;  // without values: those are in kept
   KeptValues kept;
@@ -46,8 +50,10 @@ using KnownHeadRef = std::shared_ptr<const KnownHead>;
 
 // A request that waits for its answer.
 struct Exchange {
+  static constexpr uint64_t kNotOver = UINT64_MAX;
   uint64_t number = 0;
   uint64_t position = 0;  // of its first byte
+  uint64_t end = 0;       // behind its last one; kNotOver while it moves
   uint64_t start_ns = 0;
   uint64_t body_bytes = 0;
   uint32_t head_bytes = 0;
@@ -55,7 +61,9 @@ struct Exchange {
   Pid pid{};
   uint8_t note = 0;
   bool body_known = false;
-  KnownHeadRef known;  // null: the values are in kept
+  bool unread = false;      // its request was counted, not read
+  bool asks_leave = false;  // ... for its body, and did not get it so far
+  KnownHeadRef known;       // null: the values are in kept
   KeptValues kept;
 
   const KeptValues& head() const { return known ? known->kept : kept; }
@@ -67,6 +75,8 @@ class ExchangeQueue {
   bool empty() const { return count_ == 0; }
   size_t size() const { return count_; }
   Exchange& front() { return slots_[first_]; }
+  // The i-th from the front.
+  const Exchange& at(size_t i) const { return slots_[(first_ + i) & (slots_.size() - 1)]; }
   Exchange& back() { return slots_[(first_ + count_ - 1) & (slots_.size() - 1)]; }
   // A slot at the end, with whatever its last user left.
   Exchange& push();

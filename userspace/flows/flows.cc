@@ -3,10 +3,13 @@
 
 #include <tsl/robin_map.h>
 
+#include "userspace/base/pool.h"
 #include "userspace/flows/connection.h"
 
 namespace sonde {
 namespace {
+
+constexpr size_t kFreeConnections = 1024;  // kept for the next ones: a megabyte and some
 
 struct IdHash {
   // Ids are drawn from a counter: spread them.
@@ -21,7 +24,12 @@ struct IdHash {
 class Flows::Impl {
  public:
   Impl(FlowSink& sink, const FlowLimits& limits)
-      : context_{.sink = sink, .limits = limits, .counters = {}, .advisor = Advisor(sink)} {}
+      : context_{.sink = sink,
+                 .limits = limits,
+                 .counters = {},
+                 .advisor = Advisor(sink),
+                 .server_names = {},
+                 .habits = {}} {}
 
   void on(const ConnectionOpened& event) {
     ++context_.counters.events;
@@ -60,6 +68,12 @@ class Flows::Impl {
   uint64_t in_flight() const { return context_.in_flight; }
   const FlowCounters& counters() const { return context_.counters; }
 
+  void each_pending(const Pending& f) const {
+    for (const Connection* each = newest_; each != nullptr; each = each->older) {
+      each->each_pending(f);
+    }
+  }
+
  private:
   Connection* find(ConnectionId id) {
     const auto found = by_id_.find(id);
@@ -79,7 +93,7 @@ class Flows::Impl {
       ++context_.counters.connections_evicted;
       remove(oldest_->facts().id);
     }
-    auto owned = std::make_unique<Connection>(context_, facts);
+    auto owned = pool_.make(context_, facts);
     Connection& connection = *owned;
     by_id_.emplace(facts.id, std::move(owned));
     link(connection);
@@ -118,7 +132,8 @@ class Flows::Impl {
   }
 
   FlowContext context_;
-  tsl::robin_map<ConnectionId, std::unique_ptr<Connection>, IdHash> by_id_;
+  Pool<Connection> pool_{kFreeConnections};
+  tsl::robin_map<ConnectionId, Pool<Connection>::Owner, IdHash> by_id_;
   Connection* newest_ = nullptr;
   Connection* oldest_ = nullptr;
   int64_t waiting_ = 0;
@@ -136,5 +151,6 @@ bool Flows::wants_sweep() const { return impl_->wants_sweep(); }
 size_t Flows::connections() const { return impl_->connections(); }
 uint64_t Flows::in_flight() const { return impl_->in_flight(); }
 const FlowCounters& Flows::counters() const { return impl_->counters(); }
+void Flows::each_pending(const Pending& f) const { impl_->each_pending(f); }
 
 }  // namespace sonde

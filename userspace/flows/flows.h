@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "userspace/model/events.h"
 #include "userspace/model/policy.h"
@@ -21,12 +23,27 @@ struct ConnectionFacts {
   Address remote{};
   Pid pid{};
   uint32_t network_namespace = 0;
+  uint64_t near_end = 0;  // see ConnectionOpened
+  uint64_t far_end = 0;
+  std::string unix_path = {};  // AF_UNIX: what was listened on; an abstract name begins with @
 };
+
+// What is known to be missing.
+enum class FlowLoss : uint8_t {
+  kAnswer,   // a request was seen, its answer was lost
+  kRequest,  // an answer was seen, its request was not
+  kRecord,   // a record of the connection found no room in the ring: who knows what it held
+};
+inline constexpr size_t kFlowLosses = 3;
 
 // Where the flows put what they find.
 class FlowSink {
  public:
   virtual ~FlowSink() = default;
+  // A connection is met; what is returned goes with it.
+  virtual std::unique_ptr<ConnectionNote> met(const ConnectionFacts& /*connection*/) {
+    return nullptr;
+  }
   // A finished exchange. Everything it points to lives during the call.
   virtual void request(const Request& request, const ConnectionFacts& connection) = 0;
   // A finished exchange whose values are those of the last one handed over with this slot, in which
@@ -34,6 +51,7 @@ class FlowSink {
   virtual bool repeated(const Request& /*request*/, const ConnectionFacts& /*connection*/) {
     return false;
   }
+  virtual void lost(const ConnectionFacts& /*connection*/, FlowLoss /*what*/, uint64_t /*count*/) {}
   // The policy this connection should have; if learn, also later ones of the same endpoint.
   virtual void policy(const ConnectionFacts& connection, const Policy& policy, bool learn) = 0;
 };
@@ -44,6 +62,7 @@ struct FlowLimits {
       size_t{64} * 1024 + 4096;  // one direction of one connection: a whole head
   size_t max_pending_bytes_total = size_t{64} * 1024 * 1024;
   size_t max_pending_requests = 4096;  // unanswered, on one connection
+  bool keep_details = false;  // attributes that only spans want; without spans they are not copied
 };
 
 // The flows' part of the loss ledger. X(name, help)
@@ -54,8 +73,18 @@ struct FlowLimits {
   X(requests_unanswered, "exchanges handed on whose connection ended before the answer")  \
   X(requests_lost, "requests begun whose answer was lost (by a hole, a limit or damage)") \
   X(answers_unpaired, "answers whose request was not seen")                               \
+  X(requests_unread, "exchanges handed on of which a message was counted, not read")      \
+  X(turns_unread_unknown,                                                                 \
+    "turns that were counted, not read, of connections whose protocol is not known")      \
   X(holes_cut, "holes in a stream by policy, where a head or frame was expected")         \
   X(holes_lost, "holes in a stream by lost records, where a head or frame was expected")  \
+  X(framing_doubtful,                                                                     \
+    "messages framed so that receivers may disagree: what stands behind them in their "   \
+    "turn is not believed")                                                               \
+  X(upgraded, "connections that became something else (an upgrade, a tunnel)")            \
+  X(upgraded_bytes, "bytes that moved on these afterwards, both ways, not looked at")     \
+  X(server_names_replaced,                                                                \
+    "exchanges whose server name was one too many for its listener: told by address")     \
   X(invalid, "connections that stopped making sense and were given up")                   \
   X(unclassified, "connections that no protocol claims")                                  \
   X(connections_evicted, "connections dropped for room")                                  \
@@ -90,6 +119,11 @@ class Flows {
   // requests_begun = finished + unanswered + lost + in_flight, at any time.
   uint64_t in_flight() const;
   const FlowCounters& counters() const;
+
+  // Calls f for each exchange that waits for its answer, or for the end of it: what is known of the
+  // request. As dear as there are connections; for snapshots.
+  using Pending = std::function<void(const Request&, const ConnectionFacts&)>;
+  void each_pending(const Pending& f) const;
 
  private:
   class Impl;

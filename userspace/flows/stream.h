@@ -21,6 +21,7 @@ enum class Expect : uint8_t {
 struct Stream {
   Expect expect = Expect::kMessage;
   bool framed = false;         // inside a framed body
+  bool doubtful = false;       // behind this message nothing in its turn is believed
   uint64_t next = 0;           // position of the first byte not done with; the buffer begins there
   uint64_t body_end = 0;       // with kBody
   uint64_t head_end = 0;       // where the current message's body begins
@@ -32,6 +33,11 @@ struct Stream {
 
   // Everything before is accounted for: parsed, passed over, or in the buffer.
   uint64_t end() const { return next + buffer.size(); }
+  // Behind a head whose body is not over.
+  bool within_message() const {
+    return framed || expect == Expect::kBody || expect == Expect::kTurnEnd ||
+           expect == Expect::kStreamEnd;
+  }
   // Between two messages, with nothing of the next.
   bool idle() const { return expect == Expect::kMessage && !framed && buffer.empty(); }
 };

@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string_view>
 
+#include "userspace/inventory/containers.h"
 #include "userspace/inventory/proc_root.h"
 #include "userspace/inventory/process.h"
 #include "userspace/inventory/process_table.h"
@@ -20,7 +22,7 @@
 namespace sonde {
 
 // By the caps in process.h one takes 12 KiB at worst, a full table 384 MiB; few programs have long
-// command lines. at worst.
+// command lines.
 constexpr size_t kMaxProcesses = 32'768;
 // How long a process that ended is still known: its last records may be behind the news of its end.
 constexpr uint64_t kExitGraceNs = 10'000'000'000;
@@ -31,6 +33,7 @@ constexpr uint64_t kExitGraceNs = 10'000'000'000;
   X(forked, "processes known from their parent")                               \
   X(ended, "processes that ended")                                             \
   X(gone, "processes that ended before they could be read")                    \
+  X(told, "of them known from what the kernel side told of their exec")        \
   X(denied, "processes that we are not permitted to read")                     \
   X(malformed, "processes whose /proc is not as expected")                     \
   X(orphaned, "forks whose parent was not known; read from /proc instead")     \
@@ -47,9 +50,13 @@ enum class InventoryCount : uint8_t {
       kEnd,
 };
 
+// Says who a process is, from all else that stands in it; called by the writer.
+using NameProcess = std::function<ServiceRef(const Process&)>;
+
 class Inventory {
  public:
-  explicit Inventory(ProcRoot proc = ProcRoot(), size_t max_processes = kMaxProcesses);
+  explicit Inventory(ProcRoot proc = ProcRoot(), size_t max_processes = kMaxProcesses,
+                     Containers containers = Containers(), NameProcess name = {});
 
   // Any thread. Null if it is not known, which is counted.
   std::shared_ptr<const Process> find(Pid pid) const;
@@ -70,7 +77,7 @@ class Inventory {
   Result<> scan();
 
   // The kernel side's news. A fork takes over what is known of the parent; an exec is read anew
-  // (if it cannot be, the kernel's short name for it must do); an end is noted, and acted on by
+  // (if it cannot be, what the kernel side told must do); an end is noted, and acted on by
   // tick() after the grace.
   void on_process(const ProcessChanged& change);
 
@@ -81,6 +88,12 @@ class Inventory {
   // user after the fork, and a decision by user must not stand on the parent's. Null if it is not
   // known and cannot be read.
   std::shared_ptr<const Process> confirm(Pid pid);
+
+  // Names every process anew, by what is known of it and by this from now on.
+  void rename(NameProcess name);
+
+  // The process serves on this port: what it is called may depend on it. False: that was known.
+  bool serves(Pid pid, uint16_t port);
 
   // Lets go of the processes whose grace is over.
   void tick(uint64_t now_ns);
@@ -95,12 +108,19 @@ class Inventory {
   void add(InventoryCount what) const {
     counts_[static_cast<size_t>(what)].fetch_add(1, std::memory_order_relaxed);
   }
-  void put(std::shared_ptr<const Process> process);
+  std::optional<Process> read(Pid pid);
+  // Finds out its container and unit, names it, and keeps it.
+  std::shared_ptr<const Process> put(Process process,
+                                     ContainerAsked asked = ContainerAsked::kOfProcess);
+  std::shared_ptr<const Process> keep(Process process);
+  bool speaks_for(std::string_view unit, const Process& process) const;
   void take_over(const ProcessChanged& fork);
-  void take_name(const ProcessChanged& exec);
+  void take_told(const ProcessChanged& exec);
   void drop(const Ended& ended);
 
   const ProcRoot proc_;
+  Containers containers_;
+  NameProcess name_;
   const size_t max_processes_;
   ProcessTable table_;
   std::deque<Ended> ended_;  // in the order of their ends, at most max_processes_

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -22,6 +23,7 @@ constexpr size_t kMaxStatus = 4096;  // the users stand in its first lines
 constexpr size_t kMaxExecutable = 4096;
 constexpr size_t kMaxArgumentsRead = 32'768;  // a Java class path stands before the class
 constexpr size_t kMaxCgroupFile = 2 * kMaxCgroupPath;
+constexpr size_t kMaxEnvironment = 256 << 10;  // what stands beyond it is not seen
 
 ProcFailure failure_of(int error) {
   return error == EACCES || error == EPERM ? ProcFailure::kDenied : ProcFailure::kGone;
@@ -34,10 +36,14 @@ std::expected<std::string, ProcFailure> read_some(int directory, const char* nam
   if (!fd.ok()) {
     return std::unexpected(failure_of(errno));
   }
-  std::string text(max_bytes, '\0');
+  constexpr size_t kFirstRead = 4096;
+  std::string text(std::min(max_bytes, kFirstRead), '\0');
   size_t used = 0;
   while (used < max_bytes) {
-    const ssize_t n = ::read(fd.get(), text.data() + used, max_bytes - used);
+    if (used == text.size()) {
+      text.resize(std::min(max_bytes, 4 * used));
+    }
+    const ssize_t n = ::read(fd.get(), text.data() + used, text.size() - used);
     if (n < 0 && errno == EINTR) {
       continue;
     }
@@ -61,8 +67,10 @@ std::string read_link(int directory, const char* name) {
   return target;
 }
 
-std::string joined(const std::string& arguments) {
-  std::string text = arguments.substr(0, kMaxCommandLine);
+}  // namespace
+
+std::string join_arguments(std::string_view arguments) {
+  std::string text(arguments.substr(0, kMaxCommandLine));
   while (!text.empty() && text.back() == '\0') {
     text.pop_back();  // the end of the last word, and what a rewritten title leaves
   }
@@ -71,8 +79,6 @@ std::string joined(const std::string& arguments) {
   }
   return text;
 }
-
-}  // namespace
 
 std::expected<Process, ProcFailure> ProcRoot::read(Pid pid) const {
   const std::string directory_path = fmt::format("{}/{}", path_, static_cast<uint32_t>(pid));
@@ -99,15 +105,34 @@ std::expected<Process, ProcFailure> ProcRoot::read(Pid pid) const {
   process.parent = facts->parent;
   process.user = parse_effective_user(*status);
   process.executable = read_link(directory.get(), "exe");
-  if (process.executable.empty() && errno == ENOENT && !facts->kernel_thread) {
-    return std::unexpected(ProcFailure::kGone);  // it is ending: its memory is gone already
+  if (process.executable.empty() && !facts->kernel_thread) {
+    const bool memory_gone = errno == ENOENT;  // it is ending
+    // Of one that is gone altogether the kernel says that we are not permitted.
+    const auto still = read_some(directory.get(), "stat", kMaxStat);
+    const std::optional<StatFacts> now = still ? parse_stat(*still) : std::nullopt;
+    if (memory_gone || !now || now->state == 'Z' || now->state == 'X') {
+      return std::unexpected(ProcFailure::kGone);
+    }
   }
-  process.command_line = joined(*arguments);
+  process.command_line = join_arguments(*arguments);
   // Kernels without control groups have no such file.
   process.cgroup = parse_cgroup(read_some(directory.get(), "cgroup", kMaxCgroupFile).value_or(""));
-  process.service_name =
-      service_name(process.executable, split_arguments(*arguments), facts->command);
+  // The environment is its owner's and ours alone: without the right to read it, it says nothing.
+  if (std::optional<Declared> declared =
+          read_declared(read_some(directory.get(), "environ", kMaxEnvironment).value_or(""))) {
+    process.declared = std::make_shared<const Declared>(std::move(*declared));
+  }
+  ProgramName program =
+      read_program(process.executable, split_arguments(*arguments), facts->command);
+  process.program = std::move(program.name);
+  process.program_is_interpreter = program.interpreter;
   return process;
+}
+
+bool ProcRoot::may_read_environment(Pid pid) const {
+  const std::string path = fmt::format("{}/{}/environ", path_, static_cast<uint32_t>(pid));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd.ok() || failure_of(errno) != ProcFailure::kDenied;
 }
 
 Result<> ProcRoot::for_each(const std::function<bool(Pid)>& visit) const {

@@ -35,6 +35,9 @@ class ProcRoot {
   // empty and is no failure: the rest is still worth having.
   std::expected<Process, ProcFailure> read(Pid pid) const;
 
+  // Whether read() sees what it declares; one that is gone or has no environment hides nothing.
+  bool may_read_environment(Pid pid) const;
+
   // Calls `visit` with each pid there is, until it returns false. Fails if the tree cannot be read.
   Result<> for_each(const std::function<bool(Pid)>& visit) const;
 
@@ -52,8 +55,11 @@ struct StatFacts {
 };
 std::optional<StatFacts> parse_stat(std::string_view stat);
 std::optional<uint32_t> parse_effective_user(std::string_view status);
-// The path in the unified hierarchy, else in systemd's, else the first; empty: none.
+// The path in the unified hierarchy, else in systemd's, else the first that is not the root;
+// empty: none.
 std::string_view parse_cgroup(std::string_view cgroup);
+// The words as text, single spaces between them, cut to kMaxCommandLine.
+std::string join_arguments(std::string_view command_line);
 // Words between zero bytes, at most kMaxArguments.
 std::vector<std::string_view> split_arguments(std::string_view command_line);
 

@@ -79,8 +79,8 @@ std::optional<uint32_t> parse_effective_user(std::string_view status) {
 }
 
 std::string_view parse_cgroup(std::string_view cgroup) {
-  std::string_view first;
   std::string_view systemd;
+  std::string_view first;  // of the others, the first that says something
   while (!cgroup.empty()) {
     std::string_view line = take_until(cgroup, '\n');
     const std::string_view number = take_until(line, ':');
@@ -94,9 +94,10 @@ std::string_view parse_cgroup(std::string_view cgroup) {
       return line;
     }
     systemd = controllers == "name=systemd" ? line : systemd;
-    first = first.empty() ? line : first;
+    first = first.size() <= 1 ? line : first;
   }
-  return systemd.empty() ? first : systemd;
+  // Without systemd its hierarchy is the root for all, and runtimes make groups in the others.
+  return systemd.size() > 1 ? systemd : first;
 }
 
 std::vector<std::string_view> split_arguments(std::string_view command_line) {

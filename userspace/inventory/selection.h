@@ -8,25 +8,15 @@
 
 #include <bitset>
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "userspace/base/result.h"
+#include "userspace/inventory/rule_match.h"
 #include "userspace/model/ids.h"
 #include "userspace/model/selection_rule.h"
 
 namespace sonde {
-
-// Views are the caller's and need to live during the call only.
-struct ProcessFacts {
-  std::string_view executable;    // path
-  std::string_view command_line;  // words joined by single spaces
-  std::string_view cgroup;        // path
-  std::optional<uint32_t> user;
-};
 
 // A connection's service port is the one that was connected to: its own of a server, the peer's of
 // a client. While the role is unknown either may be it.
@@ -41,9 +31,6 @@ enum class Selected : uint8_t {
   kExcluded,  // none
   kByPort,    // ask for each connection
 };
-
-// The number of a user by name, or nothing if there is no such user.
-using UserLookup = std::function<std::optional<uint32_t>(std::string_view name)>;
 
 class Selection {
  public:
@@ -61,21 +48,12 @@ class Selection {
   bool includes(const ProcessFacts& process, const ConnectionPorts& ports) const;
 
  private:
-  struct Rule {
-    SelectionRule as_written;
-    std::optional<uint32_t> user;
-  };
+  static Result<std::vector<ResolvedRule>> resolve(std::span<const SelectionRule> rules,
+                                                   const UserLookup& user_number);
+  static bool port_matches(const ResolvedRule& rule, const ConnectionPorts& ports);
 
-  static Result<std::vector<Rule>> resolve(std::span<const SelectionRule> rules,
-                                           const UserLookup& user_number);
-  static bool process_matches(const Rule& rule, const ProcessFacts& process);
-  static bool port_matches(const Rule& rule, const ConnectionPorts& ports);
-
-  std::vector<Rule> include_;
-  std::vector<Rule> exclude_;
+  std::vector<ResolvedRule> include_;
+  std::vector<ResolvedRule> exclude_;
 };
-
-// Looks a name up in the text of a passwd file; such text is of any size and form.
-std::optional<uint32_t> user_in_passwd(std::string_view passwd, std::string_view name);
 
 }  // namespace sonde

@@ -5,91 +5,25 @@
 #include <array>
 #include <optional>
 
+#include "userspace/inventory/interpreters.h"
 #include "userspace/inventory/printable.h"
 #include "userspace/inventory/process.h"
 
 namespace sonde {
 namespace {
 
+using interpreters::Interpreter;
+using interpreters::kDirectoryStems;
+using interpreters::kInterpreters;
+using interpreters::kKnownClasses;
+using interpreters::kModuleServers;
+using interpreters::KnownClass;
+using interpreters::kPlainModules;
+using interpreters::kSuffixes;
+using interpreters::kWrappers;
+using interpreters::kWrapperWords;
+using interpreters::Words;
 using Arguments = std::span<const std::string_view>;
-using Words = std::span<const std::string_view>;
-
-// How an interpreter's command line is read. Short options may carry their value in the same word
-// (-Wonce).
-struct Interpreter {
-  std::string_view name;   // a version may follow: python3.11
-  Words with_value;        // options whose value is the next word
-  Words names_program;     // options whose value is the program: python -m MODULE, java -jar FILE
-  Words inline_code;       // options that bring the code: there is no script
-  Words subcommands = {};  // words before the script: deno run FILE
-  bool last_option_wins =
-      false;  // clustered short options count by their last letter: python -um MODULE
-};
-
-constexpr std::string_view kPythonValue[] = {"-W", "-X", "--check-hash-based-pycs"};
-constexpr std::string_view kPythonProgram[] = {"-m"};
-constexpr std::string_view kInlineC[] = {"-c"};
-constexpr std::string_view kNodeValue[] = {
-    "-r", "--require",    "--import",   "--loader", "--experimental-loader",
-    "-C", "--conditions", "--env-file", "--title",  "--input-type"};
-constexpr std::string_view kNodeInline[] = {"-e", "--eval", "-p", "--print", "-i", "--interactive"};
-constexpr std::string_view kRun[] = {"run"};
-constexpr std::string_view kJavaValue[] = {"-cp",
-                                           "-classpath",
-                                           "--class-path",
-                                           "-p",
-                                           "--module-path",
-                                           "--upgrade-module-path",
-                                           "--add-modules",
-                                           "--add-reads",
-                                           "--add-exports",
-                                           "--add-opens",
-                                           "--limit-modules",
-                                           "--patch-module",
-                                           "--source"};
-constexpr std::string_view kJavaProgram[] = {"-jar", "-m", "--module"};
-constexpr std::string_view kDotnetValue[] = {
-    "--runtimeconfig",   "--depsfile",   "--additionalprobingpath",
-    "--additional-deps", "--fx-version", "--roll-forward"};
-constexpr std::string_view kExec[] = {"exec"};
-constexpr std::string_view kPerlValue[] = {"-I", "-M"};
-constexpr std::string_view kPerlInline[] = {"-e", "-E"};
-constexpr std::string_view kRubyValue[] = {"-I", "-r", "-C", "-E"};
-constexpr std::string_view kRubyInline[] = {"-e"};
-constexpr std::string_view kPhpValue[] = {"-c", "-d", "-z", "-S", "-t"};
-constexpr std::string_view kPhpProgram[] = {"-f", "--file", "-F"};
-constexpr std::string_view kPhpInline[] = {"-r", "--run", "-R"};
-constexpr std::string_view kShellValue[] = {"-o", "-O", "+o", "--rcfile", "--init-file"};
-constexpr std::string_view kLuaValue[] = {"-l"};
-
-constexpr Interpreter kInterpreters[] = {
-    {"python", kPythonValue, kPythonProgram, kInlineC, {}, true},
-    {"pypy", kPythonValue, kPythonProgram, kInlineC, {}, true},
-    {"node", kNodeValue, {}, kNodeInline},
-    {"nodejs", kNodeValue, {}, kNodeInline},
-    {"deno", {}, {}, {}, kRun},
-    {"bun", {}, {}, {}, kRun},
-    {"java", kJavaValue, kJavaProgram, {}},
-    {"dotnet", kDotnetValue, {}, {}, kExec},
-    {"perl", kPerlValue, {}, kPerlInline, {}, true},
-    {"ruby", kRubyValue, {}, kRubyInline},
-    {"php", kPhpValue, kPhpProgram, kPhpInline},
-    {"lua", kLuaValue, {}, kRubyInline},
-    {"sh", kShellValue, {}, kInlineC, {}, true},
-    {"bash", kShellValue, {}, kInlineC, {}, true},
-    {"dash", kShellValue, {}, kInlineC, {}, true},
-    {"ash", kShellValue, {}, kInlineC, {}, true},
-    {"zsh", kShellValue, {}, kInlineC, {}, true},
-    {"ksh", kShellValue, {}, kInlineC, {}, true},
-};
-
-// Their suffixes are how a file is run, not what it is called.
-constexpr std::string_view kSuffixes[] = {".py",  ".pyc", ".pyz", ".js",   ".mjs", ".cjs",  ".ts",
-                                          ".jar", ".war", ".dll", ".exe",  ".sh",  ".bash", ".pl",
-                                          ".rb",  ".ru",  ".php", ".phar", ".lua"};
-
-// Stems that say "the directory is the program".
-constexpr std::string_view kDirectoryStems[] = {"__main__", "index"};
 
 bool contains(Words words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
@@ -162,20 +96,19 @@ std::string_view option_in(std::string_view word, const Interpreter& interpreter
   return word;
 }
 
-// What the interpreter runs; nothing if that is not in its words (standard input, code in an
-// option).
-std::optional<std::string_view> program_of(const Interpreter& interpreter, Arguments arguments) {
+// The place of the word that says what the interpreter runs; nothing if none does (standard input,
+// code in an option).
+std::optional<size_t> program_word(const Interpreter& interpreter, Arguments arguments) {
   for (size_t i = 1; i < arguments.size(); ++i) {
     const std::string_view word = arguments[i];
     if (word == "--" && i + 1 < arguments.size()) {
-      return program_name(arguments[i + 1]);
+      return i + 1;
     }
-    if (!word.starts_with('-') && !word.starts_with('+')) {
+    if (!word.starts_with('-') && !word.starts_with('+') && !word.starts_with('@')) {
       if (contains(interpreter.subcommands, word)) {
         continue;
       }
-      // A class (java com.acme.Shop) is no path.
-      return word.empty() ? std::nullopt : std::optional(program_name(word));
+      return word.empty() ? std::nullopt : std::optional(i);
     }
     std::array<char, 2> storage{};
     const std::string_view option = option_in(word, interpreter, storage);
@@ -183,7 +116,7 @@ std::optional<std::string_view> program_of(const Interpreter& interpreter, Argum
       return std::nullopt;
     }
     if (contains(interpreter.names_program, option) && i + 1 < arguments.size()) {
-      return program_name(arguments[i + 1]);
+      return i + 1;
     }
     if (contains(interpreter.with_value, option)) {
       ++i;
@@ -192,11 +125,123 @@ std::optional<std::string_view> program_of(const Interpreter& interpreter, Argum
   return std::nullopt;
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// MODULE:OBJECT or MODULE:factory(): the module, without what says nothing. Empty: it is none.
+std::string_view module_in(std::string_view word) {
+  const size_t colon = word.find(':');
+  if (colon == std::string_view::npos || colon + 1 == word.size() || !is_letter(word[0]) ||
+      !is_letter(word[colon + 1])) {
+    return {};
+  }
+  std::string_view module = word.substr(0, colon);
+  if (!std::ranges::all_of(module,
+                           [](char c) { return is_letter(c) || is_digit(c) || c == '.'; })) {
+    return {};
+  }
+  const size_t dot = module.rfind('.');
+  return dot != std::string_view::npos && contains(kPlainModules, module.substr(dot + 1))
+             ? module.substr(0, dot)
+             : module;
+}
+
+std::string_view module_among(Arguments arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    constexpr std::string_view kApp = "--app";
+    std::string_view word = arguments[i];
+    if (word == kApp && i + 1 < arguments.size()) {
+      word = arguments[i + 1];
+      return module_in(word).empty() ? program_name(word) : module_in(word);
+    }
+    if (const std::string_view module = module_in(word); !module.empty()) {
+      return module;
+    }
+  }
+  return {};
+}
+
+// com.acme.Shop, shop/com.acme.Shop: Shop.
+std::string_view class_name(std::string_view word) {
+  word = word.substr(word.rfind('/') + 1);  // npos + 1 is 0
+  for (const KnownClass& known : kKnownClasses) {
+    if (word == known.name) {
+      return known.means;
+    }
+  }
+  return word.substr(word.rfind('.') + 1);
+}
+
+// shop-1.2.3-SNAPSHOT: shop. A release is no other service.
+std::string_view without_version(std::string_view stem) {
+  for (size_t i = 1; i < stem.size(); ++i) {
+    if (stem[i] != '-' || i + 1 == stem.size() || !is_digit(stem[i + 1])) {
+      continue;
+    }
+    const std::string_view version = stem.substr(i + 1);
+    const size_t digits = std::min(version.find_first_not_of("0123456789"), version.size());
+    if (digits + 1 < version.size() && version[digits] == '.' && is_digit(version[digits + 1])) {
+      return stem.substr(0, i);
+    }
+  }
+  return stem;
+}
+
+// What the word at `at` is called, looking through those who only run another.
+std::string_view called(const Interpreter& interpreter, Arguments arguments, size_t at) {
+  if (interpreter.name == "java") {
+    const std::string_view word = arguments[at];
+    return word.ends_with(".jar") || word.ends_with(".war") ? without_version(program_name(word))
+                                                            : class_name(word);
+  }
+  std::string_view name = program_name(arguments[at]);
+  for (size_t i = at + 1; i < arguments.size() && contains(kWrappers, name); ++i) {
+    const std::string_view word = arguments[i];
+    const bool number = word.find_first_not_of("0123456789.:") == std::string_view::npos;
+    if (!word.starts_with('-') && !number && !contains(kWrapperWords, word)) {
+      name = program_name(word);
+      at = i;
+    }
+  }
+  if (contains(kModuleServers, name)) {
+    const std::string_view module = module_among(arguments.subspan(at + 1));
+    return module.empty() ? name : module;
+  }
+  return name;
+}
+
+// A title names what it serves in brackets: "puma 6.4 (tcp://...) [shop]".
+std::string_view titled(std::string_view title, std::string_view first) {
+  const size_t open = first.rfind('[');
+  const size_t close = first.rfind(']');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open + 2 ||
+      (title != "puma" && !contains(kModuleServers, title))) {
+    return title;
+  }
+  const std::string_view inside = first.substr(open + 1, close - open - 1);
+  if (!is_letter(inside[0])) {
+    return title;
+  }
+  const std::string_view module = module_in(inside);
+  return module.empty() ? inside : module;
+}
+
+// Erlang's machine is called by its node: -sname rabbit@host.
+std::string_view erlang_node(Arguments arguments) {
+  for (size_t i = 0; i + 1 < arguments.size(); ++i) {
+    if (arguments[i] == "-sname" || arguments[i] == "-name") {
+      const std::string_view node = arguments[i + 1].substr(0, arguments[i + 1].find('@'));
+      return node;
+    }
+  }
+  return {};
+}
+
 bool is_applet_box(std::string_view file) { return file == "busybox" || file == "toybox"; }
 
 }  // namespace
 
-std::string service_name(std::string_view executable, std::span<const std::string_view> arguments,
+ProgramName read_program(std::string_view executable, std::span<const std::string_view> arguments,
                          std::string_view command) {
   arguments = arguments.first(std::min(arguments.size(), kMaxArguments));
   constexpr std::string_view kDeleted = " (deleted)";  // the kernel says so of a replaced file
@@ -204,6 +249,11 @@ std::string service_name(std::string_view executable, std::span<const std::strin
     executable.remove_suffix(kDeleted.size());
   }
   std::string_view file = base_name(executable);
+  if ((file.starts_with("ld-linux") || file.starts_with("ld-musl")) && arguments.size() > 1 &&
+      !arguments[1].starts_with('-')) {
+    arguments = arguments.subspan(1);  // the loader, run by hand
+    file = base_name(arguments[0]);
+  }
   if (file.empty() && !arguments.empty()) {
     file = base_name(arguments[0].substr(0, arguments[0].find_first_of(": ")));
   }
@@ -217,17 +267,30 @@ std::string service_name(std::string_view executable, std::span<const std::strin
     }
   }
   std::string_view name = file;
+  bool interpreter_alone = false;
   if (const Interpreter* interpreter = interpreter_called(file)) {
-    const std::optional<std::string_view> title = title_of(arguments);
-    const std::optional<std::string_view> program =
-        title ? title : program_of(*interpreter, arguments);
-    name = program && !program->empty() ? *program : interpreter->name;
+    std::string_view program;
+    if (const std::optional<std::string_view> title = title_of(arguments)) {
+      program = titled(*title, arguments[0]);
+    } else if (const std::optional<size_t> at = program_word(*interpreter, arguments)) {
+      program = called(*interpreter, arguments, *at);
+    }
+    interpreter_alone = program.empty();
+    name = interpreter_alone ? interpreter->name : program;
+  } else if (file == "beam.smp" || file == "beam") {
+    const std::string_view node = erlang_node(arguments);
+    name = node.empty() ? file : node;
   }
   if (name.empty()) {
     name = command;
   }
   std::string shown = printable(name, kMaxServiceName);
-  return shown.empty() ? "unknown" : shown;
+  return {.name = shown.empty() ? "unknown" : std::move(shown), .interpreter = interpreter_alone};
+}
+
+bool is_shell(std::string_view executable) {
+  constexpr std::string_view kShells[] = {"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"};
+  return contains(kShells, base_name(executable));
 }
 
 }  // namespace sonde

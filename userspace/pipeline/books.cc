@@ -29,6 +29,7 @@ std::vector<StageLedger> stages_of(const Books& books) {
   stages.push_back(records_ledger(books.pipeline.shards));
   stages.push_back(flows_ledger(books.pipeline.flows, books.pipeline.in_flight));
   stages.push_back(series_ledger(books.pipeline.red));
+  stages.push_back(graph_ledger(books.pipeline.graph));
   return stages;
 }
 
@@ -40,11 +41,15 @@ void append_books(const Books& books, std::vector<MetricFamily>& out) {
   }
   append_flow_counters(books.pipeline.flows, out);
   append_red_counters(books.pipeline.red, out);
+  append_graph_counters(books.pipeline.graph, out);
+  append_join_counters(books.pipeline.joins, out);
   append_counters("sonde.host", books.host, out);
   out.push_back(gauge("sonde.connections", "", "connections known to the flows",
                       static_cast<double>(books.pipeline.connections)));
   out.push_back(
       gauge("sonde.series", "", "label sets kept", static_cast<double>(books.pipeline.series)));
+  out.push_back(gauge("sonde.graph.pairs", "", "pairs of services kept",
+                      static_cast<double>(books.pipeline.pairs)));
 }
 
 }  // namespace sonde

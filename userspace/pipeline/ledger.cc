@@ -19,11 +19,12 @@ uint64_t at(KernelCounters counters, sonde_kernel_counter which) {
 StageLedger kernel_ledger(KernelCounters counters) {
   const auto count = [&](sonde_kernel_counter which) { return at(counters, which); };
   return {.stage = "kernel",
-          .seen = count(SONDE_COUNT_calls_seen),
+          .seen = count(SONDE_COUNT_calls_seen) + count(SONDE_COUNT_runs_missed),
           .passed = count(SONDE_COUNT_calls_shipped) + count(SONDE_COUNT_calls_counted) +
                     count(SONDE_COUNT_calls_off) + count(SONDE_COUNT_unreadable_file),
           .pending = 0,
           .lost = {{"ring_full", count(SONDE_COUNT_calls_lost)},
+                   {"program_busy", count(SONDE_COUNT_runs_missed)},
                    {"unreadable_many", count(SONDE_COUNT_unreadable_many)},
                    {"unreadable_truncated", count(SONDE_COUNT_unreadable_truncated)},
                    {"unreadable_context", count(SONDE_COUNT_unreadable_context)},
@@ -57,6 +58,14 @@ StageLedger series_ledger(const RedCounters& counters) {
           .passed = counters.counted + counters.overflowed,
           .pending = 0,
           .lost = {{"unmeasured", counters.unmeasured}}};
+}
+
+StageLedger graph_ledger(const GraphCounters& counters) {
+  return {.stage = "graph",
+          .seen = counters.seen,
+          .passed = counters.counted + counters.twice,
+          .pending = 0,
+          .lost = {}};
 }
 
 void append_kernel_counters(KernelCounters counters, std::vector<MetricFamily>& out) {
@@ -96,6 +105,24 @@ void append_red_counters(const RedCounters& counters, std::vector<MetricFamily>&
         {std::make_shared<const Labels>(Labels{{"body", std::string(body)}}), count});
   }
   out.push_back(std::move(unknown));
+}
+
+void append_graph_counters(const GraphCounters& counters, std::vector<MetricFamily>& out) {
+  const NamedCounter all[] = {
+#define X(name, help) {#name, help, counters.name},
+      SONDE_GRAPH_COUNTERS(X)
+#undef X
+  };
+  append_counters("sonde.graph", all, out);
+}
+
+void append_join_counters(const JoinCounters& counters, std::vector<MetricFamily>& out) {
+  const NamedCounter all[] = {
+#define X(name, help) {#name, help, counters.name},
+      SONDE_JOIN_COUNTERS(X)
+#undef X
+  };
+  append_counters("sonde.joins", all, out);
 }
 
 }  // namespace sonde

@@ -9,8 +9,10 @@
 
 #include "userspace/flows/flows.h"
 #include "userspace/model/metrics.h"
+#include "userspace/pipeline/joins.h"
 #include "userspace/pipeline/own_metrics.h"
 #include "userspace/pipeline/red.h"
+#include "userspace/pipeline/service_graph.h"
 
 namespace sonde {
 
@@ -32,9 +34,15 @@ StageLedger flows_ledger(const FlowCounters& counters, uint64_t in_flight);
 // Exchanges, into series. An overflow series loses labels, not counts: see sonde.series.overflowed.
 StageLedger series_ledger(const RedCounters& counters);
 
-// Every counter by its own name: sonde.kernel.*, sonde.flows.*, sonde.series.*
+// Exchanges that have a series, into pairs of services.
+StageLedger graph_ledger(const GraphCounters& counters);
+
+// Every counter by its own name: sonde.kernel.*, sonde.flows.*, sonde.series.*, sonde.graph.*,
+// sonde.joins.*
 void append_kernel_counters(KernelCounters counters, std::vector<MetricFamily>& out);
 void append_flow_counters(const FlowCounters& counters, std::vector<MetricFamily>& out);
 void append_red_counters(const RedCounters& counters, std::vector<MetricFamily>& out);
+void append_graph_counters(const GraphCounters& counters, std::vector<MetricFamily>& out);
+void append_join_counters(const JoinCounters& counters, std::vector<MetricFamily>& out);
 
 }  // namespace sonde

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "userspace/pipeline/exponential.h"
+
 namespace sonde {
 namespace {
 
@@ -27,23 +29,33 @@ struct LabelsEqual {
   bool operator()(const Labels* a, const Labels* b) const { return a == b || *a == *b; }
 };
 
-void add(HistogramValue& to, const HistogramValue& more) {
-  assert(to.counts.size() == more.counts.size());
-  for (size_t i = 0; i < std::min(to.counts.size(), more.counts.size()); ++i) {
-    to.counts[i] += more.counts[i];
+void add(HistogramValue& to, const HistogramValue& more, MetricStore& store) {
+  const auto counts = store.take<uint64_t>(std::max(to.counts.size(), more.counts.size()));
+  std::ranges::copy(to.counts, counts.begin());
+  for (size_t i = 0; i < more.counts.size(); ++i) {
+    counts[i] += more.counts[i];
+  }
+  to.counts = counts;
+  if (to.exponential == nullptr || more.exponential == nullptr) {
+    to.exponential = to.exponential == nullptr ? more.exponential : to.exponential;
+  } else {
+    to.exponential = merged(*to.exponential, *more.exponential, store);
+  }
+  if (to.exemplars.empty()) {
+    to.exemplars = more.exemplars;
   }
   to.sum += more.sum;
   to.count += more.count;
 }
 
-void add(MetricPoint& to, const MetricPoint& more) {
+void add(MetricPoint& to, const MetricPoint& more, MetricStore& store) {
   assert(to.value.index() == more.value.index());
   std::visit(
       [&](auto& value) {
         using Value = std::remove_reference_t<decltype(value)>;
         if (const auto* other = std::get_if<Value>(&more.value)) {
           if constexpr (std::is_same_v<Value, HistogramValue>) {
-            add(value, *other);
+            add(value, *other, store);
           } else {
             value += *other;
           }
@@ -58,13 +70,20 @@ void merge_points(MetricFamily& to, MetricFamily&& from) {
   for (size_t i = 0; i < to.points.size(); ++i) {
     places.emplace(to.points[i].labels.get(), i);
   }
+  const auto store = std::make_shared<MetricStore>();
   for (MetricPoint& point : from.points) {
     const auto found = places.find(point.labels.get());
     if (found == places.end()) {
       to.points.push_back(std::move(point));
     } else if (to.kind != MetricKind::kInfo) {
-      add(to.points[found->second], point);
+      MetricPoint& same = to.points[found->second];
+      same.start_wall_ns = std::min(same.start_wall_ns, point.start_wall_ns);
+      add(same, point, *store);
     }
+  }
+  if (to.kind == MetricKind::kHistogram) {
+    to.stores.insert(to.stores.end(), from.stores.begin(), from.stores.end());
+    to.stores.push_back(store);
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/pipeline/pipeline.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
@@ -17,24 +18,34 @@ namespace {
 
 constexpr size_t kQueueBytes = 4 << 20;
 
-RedLimits share_of(RedLimits limits, size_t shards) {
-  limits.max_series /= shards;
+// What is bounded for each service or connection is the same however many shards there are.
+ShardLimits share_of(ShardLimits limits, size_t shards) {
+  limits.flows.max_connections /= shards;
+  limits.flows.max_pending_bytes_total /= shards;
+  limits.red.max_series /= shards;
+  limits.red.max_active /= shards;
+  limits.graph.max_pairs /= shards;
   return limits;
 }
 
-FlowLimits share_of(FlowLimits limits, size_t shards) {
-  limits.max_connections /= shards;
-  limits.max_pending_bytes_total /= shards;
-  return limits;
+// The counter structs are plain arrays of 64-bit counts by construction (X-macros).
+template <typename Counters>
+void add(Counters& total, const Counters& counters) {
+  static_assert(sizeof(Counters) % sizeof(uint64_t) == 0);
+  auto* to = reinterpret_cast<uint64_t*>(&total);
+  const auto* from = reinterpret_cast<const uint64_t*>(&counters);
+  for (size_t i = 0; i < sizeof(Counters) / sizeof(uint64_t); i++) {
+    to[i] += from[i];
+  }
 }
 
 }  // namespace
 
 // One shard, and its thread if there are several.
 struct Pipeline::Worker {
-  Worker(ServiceDirectory& directory, PolicyTarget& policies, const PipelineOptions& options)
-      : shard(directory, policies, share_of(options.flows, options.shards),
-              share_of(options.red, options.shards)) {
+  Worker(ServiceDirectory& directory, PolicyTarget& policies, Joins& joins,
+         const PipelineOptions& options)
+      : shard(directory, policies, joins, share_of(options.limits, options.shards)) {
     if (options.shards > 1) {
       queue = std::make_unique<RecordQueue>(kQueueBytes);
       thread = std::thread([this] { run(); });
@@ -97,7 +108,7 @@ Pipeline::Pipeline(ServiceDirectory& directory, PolicyTarget& policies,
                    const PipelineOptions& options)
     : target_(options.target) {
   for (size_t i = 0; i < options.shards; i++) {
-    workers_.push_back(std::make_unique<Worker>(directory, policies, options));
+    workers_.push_back(std::make_unique<Worker>(directory, policies, joins_, options));
   }
 }
 
@@ -137,36 +148,51 @@ bool Pipeline::wants_sweep() const {
   return false;
 }
 
-void Pipeline::snapshot(PipelineSnapshot& out) {
-  std::vector<ServiceRef> services;
+std::vector<ServiceRef> Pipeline::services() {
+  std::vector<ServiceRef> out;
   for (auto& worker : workers_) {
     worker->do_at_rest([&] {
-      const Shard& shard = worker->shard;
-      std::vector<MetricFamily> part;
-      shard.red().snapshot(part);
-      merge_families(out.families, std::move(part));
-      for (const ServiceRef& service : shard.red().services()) {
-        services.push_back(service);
-      }
-      auto add = [](auto& total, const auto& counters) {
-        // The counter structs are plain arrays of 64-bit counts by construction (X-macros).
-        using Counters = std::remove_cvref_t<decltype(counters)>;
-        static_assert(sizeof(Counters) % sizeof(uint64_t) == 0);
-        auto* to = reinterpret_cast<uint64_t*>(&total);
-        const auto* from = reinterpret_cast<const uint64_t*>(&counters);
-        for (size_t i = 0; i < sizeof(Counters) / sizeof(uint64_t); i++) {
-          to[i] += from[i];
+      for (const ServiceRef& service : worker->shard.red().services()) {
+        if (std::ranges::none_of(out,
+                                 [&](const ServiceRef& known) { return *known == *service; })) {
+          out.push_back(service);
         }
-      };
+      }
+    });
+  }
+  return out;
+}
+
+void Pipeline::set_routes(const RoutePatterns& routes) {
+  for (auto& worker : workers_) {
+    worker->do_at_rest([&] { worker->shard.set_routes(routes); });
+  }
+}
+
+void Pipeline::snapshot(PipelineSnapshot& out, uint64_t now_ns) {
+  std::vector<ServiceRef> services;
+  std::vector<ServiceAccount> accounts;
+  for (auto& worker : workers_) {
+    worker->do_at_rest([&] {
+      Shard& shard = worker->shard;
+      ShardView view;
+      shard.view(view, now_ns, clock_);
+      merge_families(out.families, std::move(view.families));
+      services.insert(services.end(), view.services.begin(), view.services.end());
+      accounts.insert(accounts.end(), view.accounts.begin(), view.accounts.end());
       add(out.shards, shard.counters());
       add(out.flows, shard.flows().counters());
       add(out.red, shard.red().counters());
+      add(out.graph, shard.graph().counters());
       out.in_flight += shard.flows().in_flight();
       out.connections += shard.flows().connections();
       out.series += shard.red().series();
+      out.pairs += shard.graph().pairs();
     });
   }
-  out.families.push_back(target_info(services, target_));
+  out.joins = joins_.counters();
+  append_accounts(accounts, out.families);
+  append_target_info(services, target_, out.families);
 }
 
 }  // namespace sonde

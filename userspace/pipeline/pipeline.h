@@ -17,8 +17,7 @@ namespace sonde {
 
 struct PipelineOptions {
   size_t shards = 1;
-  FlowLimits flows;  // in all; each shard gets its share
-  RedLimits red;
+  ShardLimits limits;  // in all; each shard gets its share
   TargetFacts target;
 };
 
@@ -28,9 +27,12 @@ struct PipelineSnapshot {
   ShardCounters shards;
   FlowCounters flows;
   RedCounters red;
+  GraphCounters graph;
+  JoinCounters joins;
   uint64_t in_flight = 0;    // exchanges begun and not ended
   uint64_t connections = 0;  // known to the flows
   uint64_t series = 0;
+  uint64_t pairs = 0;  // of the service graph
 };
 
 class Pipeline {
@@ -47,14 +49,26 @@ class Pipeline {
   // Does some shard wait for what only a sweep can tell? (Of the last flush.)
   bool wants_sweep() const;
 
-  // Everything counted from all records so far.
-  void snapshot(PipelineSnapshot& out);
+  // The operator's routes from the next record on; the records before it have the old ones.
+  void set_routes(const RoutePatterns& routes);
+
+  // The services that have requests, each once.
+  std::vector<ServiceRef> services();
+
+  // By which points say when they began; unless it is told, they do not.
+  SnapshotClock& clock() { return clock_; }
+
+  // Everything counted from all records so far. now_ns: kernel clock, by which idle series leave;
+  // 0: they stay.
+  void snapshot(PipelineSnapshot& out, uint64_t now_ns = 0);
 
  private:
   struct Worker;
 
+  Joins joins_;  // outlives the workers
   std::vector<std::unique_ptr<Worker>> workers_;
   const TargetFacts target_;
+  SnapshotClock clock_;
 };
 
 }  // namespace sonde

@@ -6,6 +6,7 @@ namespace {
 
 constexpr size_t kManyDigits = 3;  // a word rarely has as many: sha256 is the price
 constexpr size_t kHexBytes = 8;    // short hashes
+constexpr size_t kHexWithoutDigits = 16;
 constexpr size_t kMaxVersionDigits = 3;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -79,6 +80,9 @@ bool looks_like_value(std::string_view segment) {
     }
   }
   number_part |= part > 0 && part_is_number;
+  if (hex && segment.size() >= kHexWithoutDigits) {
+    return true;
+  }
   if (digits == 0 || is_version(segment)) {
     return false;
   }

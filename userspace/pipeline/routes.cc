@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/pipeline/routes.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "userspace/pipeline/route_segment.h"
 
 namespace sonde {
@@ -8,7 +11,13 @@ namespace {
 
 constexpr std::string_view kWildcard = "*";
 constexpr uint32_t kRoot = 0;
+constexpr size_t kNoWord = SIZE_MAX;
 
+// Words that are kept of those a word leads to.
+constexpr size_t kLeadsTo = 12;
+// From so many hits on nothing more is learned about a word.
+constexpr uint32_t kSettledTaken = 8;
+constexpr uint32_t kSettledValue = 64;
 // The next segment that is not empty, moved past; empty at the end.
 std::string_view next_segment(std::string_view& rest) {
   while (!rest.empty() && rest[0] == '/') {
@@ -19,126 +28,218 @@ std::string_view next_segment(std::string_view& rest) {
   return segment;
 }
 
+// Where a word that counts as a value leads, as far as it is kept.
+void note_where(auto& word, std::string_view following) {
+  if (following.empty() || word.leads_on) {
+    return;
+  }
+  if (looks_like_value(following)) {
+    ++word.to_values;
+  } else if (std::ranges::find(word.to_words, following) == word.to_words.end()) {
+    word.leads_on = word.to_words.size() == kLeadsTo;
+    if (word.leads_on) {
+      word.to_words = {};
+    } else {
+      word.to_words.emplace_back(following);
+    }
+  }
+}
+
 }  // namespace
 
 RouteLearner::RouteLearner(RouteBudget& budget) : budget_(budget) {
   nodes_.emplace_back();  // the root is on the house
 }
 
-RouteLearner::~RouteLearner() { budget_.nodes += nodes_.size() - 1 - free_.size(); }
+RouteLearner::~RouteLearner() { budget_.nodes += taken_from_budget_; }
 
-std::string_view RouteLearner::route_of(std::string_view path) {
+LearnedRoute RouteLearner::learn(std::string_view path) {
   path = path.substr(0, path.find_first_of("?#"));
   if (path.empty()) {
     return {};
   }
   if (path[0] != '/') {
-    return kWildcard;  // "*" itself, an authority, or nonsense: one route for all
+    return {.text = kWildcard};  // "*" itself, an authority, or nonsense: one route for all
   }
+  drop(0);  // what the path before left behind
   route_.clear();
+  settled_ = true;
   uint32_t at = kRoot;
   size_t depth = 0;
-  for (std::string_view segment = next_segment(path); !segment.empty();
-       segment = next_segment(path)) {
+  std::string_view segment = next_segment(path);
+  while (!segment.empty()) {
     if (depth++ == kMaxRouteSegments) {
       route_ += kAnyRoute;
-      return admit(nodes_[at].is_deep_route);
+      return {.text = admit(nodes_[at].is_deep_route), .settled = settled_};
     }
-    at = step(at, segment);
+    const std::string_view following = next_segment(path);
+    at = step(at, segment, following);
     if (at == 0) {
-      return kAnyRoute;
+      return {.text = kAnyRoute, .settled = settled_};
     }
+    segment = following;
   }
   if (route_.empty()) {
     route_ += '/';
   }
-  return admit(nodes_[at].is_route);
+  return {.text = admit(nodes_[at].is_route), .settled = settled_};
 }
 
 std::string_view RouteLearner::admit(bool& known) {
   if (!known) {
-    if (routes_ >= kMaxRoutes) {
-      return kAnyRoute;
+    if (std::ranges::find(known_routes_, route_) == known_routes_.end()) {
+      if (routes() >= kMaxRoutes) {
+        return kAnyRoute;
+      }
+      known_routes_.push_back(route_);
     }
     known = true;
-    ++routes_;
   }
   return route_;
 }
 
-uint32_t RouteLearner::step(uint32_t at, std::string_view segment) {
+uint32_t RouteLearner::step(uint32_t at, std::string_view segment, std::string_view following) {
   route_ += '/';
-  bool value = nodes_[at].takes_values || looks_like_value(segment);
-  if (!value) {
-    for (const Word& word : nodes_[at].words) {
-      if (word.text == segment) {
-        route_ += segment;
-        return word.node;
+  if (looks_like_value(segment)) {
+    ++nodes_[at].value_hits;
+    return wildcard_of(at);
+  }
+  const size_t place = count(at, segment, following);
+  if (place == kNoWord) {
+    settled_ = false;
+    // Without room for words there is room for nothing, or the place has too many of them.
+    return nodes_[at].takes_values ? wildcard_of(at) : 0;
+  }
+  if (take(at, place)) {
+    Word& word = nodes_[at].words[place];
+    settled_ &= word.hits >= kSettledTaken;
+    route_ += word.text;
+    if (word.node == 0) {
+      const uint32_t node = new_node(at);
+      Word& named = nodes_[at].words[place];  // the vector of nodes may have moved
+      named.node = node;
+      if (std::ranges::find(collections_, named.text) != collections_.end()) {
+        nodes_[node].takes_values = nodes_[node].for_good = true;
       }
+      return node;
     }
-    if (nodes_[at].words.size() == kMaxWords) {
-      collapse(at);
-      value = true;
+    return word.node;
+  }
+  Node& node = nodes_[at];
+  settled_ &= node.words[place].hits >= kSettledValue;
+  ++node.wild_hits;
+  node.wild_ends += following.empty() ? 1 : 0;
+  return wildcard_of(at);
+}
+
+uint32_t RouteLearner::wildcard_of(uint32_t at) {
+  route_ += kWildcard;
+  if (nodes_[at].wildcard == 0) {
+    if (budget_.nodes == 0) {
+      return 0;
     }
-  }
-  if (value && nodes_[at].wildcard != 0) {
-    route_ += kWildcard;
-    return nodes_[at].wildcard;
-  }
-  if (routes_ >= kMaxRoutes) {
-    return 0;  // a new node could only lead to a new route
-  }
-  const uint32_t node = new_node();
-  if (node == 0) {
-    return 0;
-  }
-  if (value) {
+    --budget_.nodes;
+    ++taken_from_budget_;
+    const uint32_t node = new_node(at);
     nodes_[at].wildcard = node;
-    route_ += kWildcard;
-  } else {
-    nodes_[at].words.push_back({std::string(segment), node});
-    route_ += segment;
   }
+  return nodes_[at].wildcard;
+}
+
+size_t RouteLearner::count(uint32_t at, std::string_view segment, std::string_view following) {
+  Node& node = nodes_[at];
+  size_t place = 0;
+  while (place < node.words.size() && node.words[place].text != segment) {
+    ++place;
+  }
+  const bool fresh = place == node.words.size();
+  if (fresh) {
+    if (node.words.size() == kMaxWords && !forget_one(at)) {
+      if (!node.takes_values) {
+        take_values(at);
+      }
+      node.for_good = true;
+      return kNoWord;
+    }
+    if (budget_.nodes == 0) {
+      return kNoWord;
+    }
+    --budget_.nodes;
+    ++taken_from_budget_;
+    place = node.words.size();
+    node.words.push_back({.text = std::string(segment)});
+    ++node.single;
+  }
+  Word& word = node.words[place];
+  node.single -= word.hits == 1 ? 1 : 0;
+  word.hits += word.hits < UINT32_MAX ? 1 : 0;
+  word.ends += following.empty() && word.ends < UINT32_MAX ? 1 : 0;
+  node.hits += node.hits < UINT32_MAX ? 1 : 0;
+  if (node.takes_values && !word.taken) {
+    note_where(word, following);
+  }
+  if (fresh) {
+    compare_with_siblings(at);
+  }
+  if (fresh || node.takes_values) {
+    judge(at);
+  }
+  return place;
+}
+
+// Makes room for a word: one that was seen once goes. False: there is none.
+bool RouteLearner::forget_one(uint32_t at) {
+  Node& node = nodes_[at];
+  for (size_t i = 0; i < node.words.size(); ++i) {
+    const size_t place = (node.oldest + i) % node.words.size();
+    if (node.words[place].hits == 1 && !node.words[place].taken) {
+      node.oldest = static_cast<uint32_t>(place);
+      node.words.erase(node.words.begin() + static_cast<ptrdiff_t>(place));
+      --node.single;
+      ++budget_.nodes;
+      --taken_from_budget_;
+      return true;
+    }
+  }
+  return false;
+}
+
+uint32_t RouteLearner::new_node(uint32_t parent) {
+  uint32_t node = 0;
+  if (!free_.empty()) {
+    node = free_.back();
+    free_.pop_back();
+  } else {
+    nodes_.emplace_back();
+    node = static_cast<uint32_t>(nodes_.size() - 1);
+  }
+  nodes_[node].parent = parent;
   return node;
 }
 
-uint32_t RouteLearner::new_node() {
-  if (budget_.nodes == 0) {
-    return 0;
+// Frees a node and all below it, and those that wait in to_drop_.
+void RouteLearner::drop(uint32_t first) {
+  if (first != 0) {
+    to_drop_.push_back(first);
   }
-  --budget_.nodes;
-  if (!free_.empty()) {
-    const uint32_t node = free_.back();
-    free_.pop_back();
-    return node;
-  }
-  nodes_.emplace_back();
-  return static_cast<uint32_t>(nodes_.size() - 1);
-}
-
-// What was known below the words is dropped with them: below the wildcard it is soon learned anew.
-void RouteLearner::collapse(uint32_t at) {
-  ++collapses_;
-  nodes_[at].takes_values = true;
-  drop_words(at);
   while (!to_drop_.empty()) {
     const uint32_t node = to_drop_.back();
     to_drop_.pop_back();
-    drop_words(node);
+    size_t units = nodes_[node].words.size();
+    for (const Word& word : nodes_[node].words) {
+      if (word.node != 0) {
+        to_drop_.push_back(word.node);
+      }
+    }
     if (nodes_[node].wildcard != 0) {
       to_drop_.push_back(nodes_[node].wildcard);
+      ++units;
     }
+    budget_.nodes += units;
+    taken_from_budget_ -= units;
     nodes_[node] = Node{};
     free_.push_back(node);
-    ++budget_.nodes;
   }
-}
-
-void RouteLearner::drop_words(uint32_t at) {
-  for (const Word& word : nodes_[at].words) {
-    to_drop_.push_back(word.node);
-  }
-  nodes_[at].words = {};
 }
 
 }  // namespace sonde

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
+#include "userspace/model/naming_rule.h"
 #include "userspace/pipeline/label_value.h"
 
 namespace sonde {
 
 void add_label(Labels& labels, std::string_view name, std::string_view value) {
-  const bool there = std::ranges::any_of(labels, [&](const auto& l) { return l.first == name; });
+  const bool there =
+      std::ranges::any_of(labels, [&](const auto& label) { return same_label(label.first, name); });
   if (value.empty() || there) {
     return;
   }

@@ -8,8 +8,8 @@
 
 namespace sonde {
 
-// Adds a label, its value cleaned (label_value.h); not if the value is empty or the name is there
-// already.
+// Adds a label, its value cleaned (label_value.h); not if the value is empty, or the name is there
+// already or would be spelt the same by an exporter (a.b and a_b).
 void add_label(Labels& labels, std::string_view name, std::string_view value);
 
 // instance, job, service.name, service.namespace, then what the service has of its own.

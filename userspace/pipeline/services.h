@@ -16,6 +16,8 @@ class ServiceDirectory {
   virtual ServiceRef service_of(Pid pid) = 0;
   // False: this connection's bytes are not to be looked at.
   virtual bool watched(const ConnectionOpened& connection) = 0;
+  // False: it ended a while ago, and service_of does not know it any more.
+  virtual bool known(Pid /*pid*/) { return true; }
   // Moves whenever an earlier answer of service_of may have changed.
   virtual uint64_t version() const = 0;
 };

@@ -1,35 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/pipeline/watched_host.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <chrono>
 
 #include "userspace/base/clock.h"
+#include "userspace/inventory/declared.h"
 
 namespace sonde {
 namespace {
 
 constexpr size_t kMaxNews = 65536;
-// Services ever named; beyond it nothing is remembered and each is made anew.
-constexpr size_t kMaxServices = 16384;
-const std::string kUnknown = "unknown";
+constexpr size_t kMaxNewsText = 32 << 20;  // bytes of words that came with them
 constexpr std::chrono::seconds kTick{1};
-
-ProcessFacts facts_of(const Process& process) {
-  return {.executable = process.executable,
-          .command_line = process.command_line,
-          .cgroup = process.cgroup,
-          .user = process.user};
-}
 
 }  // namespace
 
-WatchedHost::WatchedHost(std::string host_name, ProcRoot proc, Selection selection, Verdict verdict)
+WatchedHost::WatchedHost(std::string host_name, ProcRoot proc, HostRules rules, Verdict verdict,
+                         Containers containers)
     : host_name_(std::move(host_name)),
-      selection_(std::move(selection)),
       verdict_(std::move(verdict)),
-      inventory_(std::move(proc)) {}
+      inventory_(std::move(proc), kMaxProcesses, std::move(containers)) {
+  use(std::move(rules));
+}
+
+std::shared_ptr<const Selection> WatchedHost::selection() const {
+  const std::lock_guard lock(rules_mutex_);
+  return selection_;
+}
+
+std::shared_ptr<Namer> WatchedHost::namer() const {
+  const std::lock_guard lock(rules_mutex_);
+  return namer_;
+}
+
+// REQUIRES: inventory_mutex_ held, or nobody else there yet.
+void WatchedHost::use(HostRules rules) {
+  auto selection = std::make_shared<const Selection>(std::move(rules.selection));
+  auto namer = std::make_shared<Namer>(host_name_, std::move(rules.naming));
+  inventory_.rename([namer](const Process& process) { return namer->name(process); });
+  const std::lock_guard lock(rules_mutex_);
+  instances_shared_ += namer_ != nullptr ? namer_->instances_shared() : 0;
+  selection_ = std::move(selection);
+  namer_ = std::move(namer);
+}
+
+void WatchedHost::apply(HostRules rules) {
+  const std::lock_guard writer(inventory_mutex_);
+  catch_up();
+  use(std::move(rules));
+  inventory_.each([this](const std::shared_ptr<const Process>& process) { judge(process); });
+  version_.fetch_add(1, std::memory_order_release);
+}
 
 WatchedHost::~WatchedHost() {
   if (thread_.joinable()) {
@@ -55,8 +77,29 @@ Result<> WatchedHost::start() {
 void WatchedHost::judge(const std::shared_ptr<const Process>& process) {
   // Rules with ports are asked for each connection: its bytes come, and are dropped by the shard if
   // excluded.
-  const bool excluded = selection_.decide(facts_of(*process)) == Selected::kExcluded;
-  verdict_(process->pid, !excluded);
+  const bool excluded = selection()->decide(facts_of(*process)) == Selected::kExcluded;
+  verdict_(process->pid, !excluded, restraint_on(*process));
+}
+
+Restraint WatchedHost::restraint_on(const Process& process) const {
+  const auto found = std::ranges::find_if(restrained_, [&](const auto& each) {
+    return process.service != nullptr && *each.first == *process.service;
+  });
+  return found == restrained_.end() ? Restraint::kNone : found->second;
+}
+
+void WatchedHost::restrain(const ServiceRef& service, Restraint restraint) {
+  const std::lock_guard writer(inventory_mutex_);
+  catch_up();
+  std::erase_if(restrained_, [&](const auto& each) { return *each.first == *service; });
+  if (restraint != Restraint::kNone) {
+    restrained_.emplace_back(service, restraint);
+  }
+  inventory_.each([&](const std::shared_ptr<const Process>& process) {
+    if (process->service != nullptr && *process->service == *service) {
+      judge(process);
+    }
+  });
 }
 
 void WatchedHost::on(const ProcessChanged& change) {
@@ -71,9 +114,21 @@ void WatchedHost::on(const ProcessChanged& change) {
       changes_dropped_++;
       return;
     }
-    News& news = news_.emplace_back(change);
-    news.change.name = {};  // it points into the record
-    change.name.copy(news.name.data(), news.name.size() - 1);
+    News& news = news_.emplace_back();
+    news.change = change;
+    news.change.name = news.change.executable = news.change.arguments =
+        news.change.environment = {};
+    news.name = change.name;
+    if (change.change == ProcessChange::kExec) {
+      if (news_text_bytes_ > kMaxNewsText) {
+        texts_dropped_++;
+      } else {
+        news.executable = change.executable;
+        news.arguments = change.arguments;
+        news.environment = telling_variables(change.environment);
+        news_text_bytes_ += news.text_bytes();
+      }
+    }
     behind_.store(true, std::memory_order_release);
   }
   news_arrived_.notify_one();
@@ -85,6 +140,7 @@ void WatchedHost::catch_up() {
     {
       const std::lock_guard lock(news_mutex_);
       news.swap(news_);
+      news_text_bytes_ = 0;
       if (news.empty()) {
         // Not before all of it was acted upon: who asks meanwhile waits for us.
         behind_.store(false, std::memory_order_release);
@@ -93,7 +149,10 @@ void WatchedHost::catch_up() {
     }
     for (News& one : news) {
       ProcessChanged& change = one.change;
-      change.name = one.name.data();
+      change.name = one.name;
+      change.executable = one.executable;
+      change.arguments = one.arguments;
+      change.environment = one.environment;
       inventory_.on_process(change);
       if (change.change == ProcessChange::kExec) {
         if (const auto process = inventory_.find(change.pid)) {
@@ -132,24 +191,7 @@ std::shared_ptr<const Process> WatchedHost::process_of(Pid pid) {
 
 ServiceRef WatchedHost::service_of(Pid pid) {
   const auto process = process_of(pid);
-  const std::string& name = process ? process->service_name : kUnknown;
-  const std::lock_guard lock(services_mutex_);
-  if (const auto found = services_.find(name); found != services_.end()) {
-    return found->second;
-  }
-  // All processes of one name are one instance: a label for each of a million short-lived ones
-  // would be the end of whoever stores them.
-  auto service =
-      std::make_shared<const Service>(Service{.name = name,
-                                              .name_space = {},
-                                              .instance = fmt::format("{}:{}", host_name_, name),
-                                              .job = name,
-                                              .language = {},
-                                              .extra = {}});
-  if (services_.size() < kMaxServices) {
-    services_.emplace(name, service);
-  }
-  return service;
+  return process && process->service ? process->service : namer()->unknown();
 }
 
 bool WatchedHost::watched(const ConnectionOpened& connection) {
@@ -162,8 +204,14 @@ bool WatchedHost::watched(const ConnectionOpened& connection) {
       judge(process);
     }
   }
+  if (process && connection.role == Role::kServer && namer()->ask_for_ports()) {
+    const std::lock_guard writer(inventory_mutex_);
+    if (inventory_.serves(connection.pid, connection.local.port)) {
+      version_.fetch_add(1, std::memory_order_release);
+    }
+  }
   const ConnectionPorts ports{connection.role, connection.local.port, connection.remote.port};
-  return selection_.includes(process ? facts_of(*process) : ProcessFacts{}, ports);
+  return selection()->includes(process ? facts_of(*process) : ProcessFacts{}, ports);
 }
 
 }  // namespace sonde

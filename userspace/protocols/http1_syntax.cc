@@ -9,10 +9,10 @@ namespace sonde::http1 {
 namespace {
 
 constexpr size_t kMaxMethod = 64;
-constexpr size_t kMaxHostName = 255;
+constexpr size_t kMaxHostName = 253;  // what names of the DNS may have
 constexpr size_t kMaxPort = 5;
 constexpr size_t kVersionLength = 8;  // "HTTP/1.1"
-constexpr size_t npos = std::string_view::npos;
+constexpr size_t kNpos = std::string_view::npos;
 
 constexpr auto kTokenCharacters = [] {
   std::array<bool, 256> table{};
@@ -26,6 +26,25 @@ constexpr auto kTokenCharacters = [] {
 }();
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+// Of names and IPv4 addresses.
+constexpr auto kHostCharacters = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = '0'; c <= 'z'; ++c) {
+    table[c] = (c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a');
+  }
+  table['.'] = table['-'] = table['_'] = true;
+  return table;
+}();
+bool is_host_character(char c) { return kHostCharacters[static_cast<uint8_t>(c)]; }
+// With the name of a zone, if need be.
+bool is_address6(char c) { return is_host_character(c) || c == ':' || c == '%'; }
+bool is_port(std::string_view text) {
+  uint32_t port = 0;
+  for (const char c : text.substr(0, kMaxPort)) {
+    port = is_digit(c) ? port * 10 + static_cast<uint32_t>(c - '0') : 0x10000;
+  }
+  return !text.empty() && text.size() <= kMaxPort && text.front() != '0' && port <= 0xffff;
+}
 char lower(char c) { return (c >= 'A' && c <= 'Z') ? static_cast<char>(c | 0x20) : c; }
 
 // Length of the method at the front of text; 0: there is none, or it is too long.
@@ -72,6 +91,9 @@ std::string_view trim(std::string_view text) {
 }
 
 bool split_request_line(std::string_view line, RequestLine& out) {
+  while (line.ends_with(' ') || line.ends_with('\t')) {
+    line.remove_suffix(1);  // forgiven (RFC 9112, section 3)
+  }
   const size_t method = method_length(line);
   if (method == 0 || line.size() < method + 3 + kVersionLength || line[method] != ' ') {
     return false;
@@ -105,56 +127,71 @@ bool split_status_line(std::string_view line, StatusLine& out) {
   return true;
 }
 
-Authority split_authority(std::string_view text) {
-  Authority out{.name = text, .port = {}};
-  size_t bracket = 0;
+void split_authority(std::string_view text, std::string_view& name, std::string_view& port) {
+  name = port = {};
+  size_t end = 0;
   if (text.starts_with('[')) {
-    bracket = text.find(']');
-    if (bracket == npos) {
-      return {};
+    end = text.find(']');
+    if (end == kNpos || !std::ranges::all_of(text.substr(1, end - 1), is_address6)) {
+      return;
     }
-    out.name = text.substr(1, bracket - 1);
-  }
-  if (const size_t colon = text.find(':', bracket); colon != npos) {
-    out.port = text.substr(colon + 1);
-    if (bracket == 0) {
-      out.name = text.substr(0, colon);
+    name = text.substr(1, end - 1);
+    ++end;
+  } else {
+    while (end < text.size() && is_host_character(text[end])) {
+      ++end;
     }
+    name = text.substr(0, end);
   }
-  if (out.port.size() > kMaxPort || !std::all_of(out.port.begin(), out.port.end(), is_digit)) {
-    out.port = {};
+  if (name.size() > kMaxHostName || (end != text.size() && text[end] != ':')) {
+    name = {};
+  } else if (end != text.size() && !name.empty() && is_port(text.substr(end + 1))) {
+    port = text.substr(end + 1);
   }
-  const bool sayable =
-      out.name.size() <= kMaxHostName &&
-      std::all_of(out.name.begin(), out.name.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  return sayable && !out.name.empty() ? out : Authority{};
 }
 
-Target split_target(std::string_view target) {
-  Target out;
-  if (target.front() != '/') {
-    out.https = equals_ignoring_case(target.substr(0, 8), "https://");
-    if (out.https || equals_ignoring_case(target.substr(0, 7), "http://")) {
-      target.remove_prefix(out.https ? 8 : 7);
-      out.authority = target.substr(0, target.find_first_of("/?#"));
-      target.remove_prefix(out.authority.size());
-      out.authority.remove_prefix(out.authority.rfind('@') + 1);
-      if (!target.starts_with('/')) {
-        target = "/";
-      }
-    }
+std::string_view take_origin(std::string_view& target, bool& https) {
+  https = equals_ignoring_case(target.substr(0, 8), "https://");
+  if (!https && !equals_ignoring_case(target.substr(0, 7), "http://")) {
+    return {};
   }
-  out.path = target.substr(0, target.find('?'));
-  return out;
+  target.remove_prefix(https ? 8 : 7);
+  std::string_view authority = target.substr(0, target.find_first_of("/?"));
+  target.remove_prefix(authority.size());
+  authority.remove_prefix(authority.rfind('@') + 1);
+  return authority;
 }
 
-bool is_header(std::string_view line, std::string_view name, std::string_view& value) {
-  if (line.size() <= name.size() || line[name.size()] != ':' ||
+void split_query(std::string_view target, std::string_view& path, std::string_view& query) {
+  const size_t begin = target.find('?');
+  path = target.substr(0, begin);
+  query = begin == kNpos ? std::string_view() : target.substr(begin + 1);
+}
+
+bool is_header(std::string_view line, std::string_view name, std::string_view& value,
+               bool& spaced) {
+  // Most lines are told from the name by this one byte.
+  if (line.size() <= name.size() ||
+      (line[name.size()] != ':' && line[name.size()] != ' ' && line[name.size()] != '\t') ||
       !equals_ignoring_case(line.substr(0, name.size()), name)) {
     return false;
   }
-  value = trim(line.substr(name.size() + 1));
+  const size_t colon = line.find_first_not_of(" \t", name.size());
+  if (colon == kNpos || line[colon] != ':') {
+    return false;
+  }
+  spaced = colon != name.size();
+  value = trim(line.substr(colon + 1));
   return true;
+}
+
+bool is_any_header(std::string_view line) {
+  size_t name = 0;
+  while (name < line.size() && kTokenCharacters[static_cast<uint8_t>(line[name])]) {
+    ++name;
+  }
+  const size_t colon = line.find_first_not_of(" \t", name);
+  return name != 0 && colon != kNpos && line[colon] == ':';
 }
 
 bool parse_length(std::string_view value, uint64_t& out) {

@@ -32,26 +32,24 @@ struct StatusLine {
 
 bool split_status_line(std::string_view line, StatusLine& out);
 
-// Empty: not said, or not sayable (too long, not printable).
-struct Authority {
-  std::string_view name;  // without the brackets of an IPv6 address
-  std::string_view port;
-};
+// "host", "host:port" or "[v6]:port": the name, without the brackets of an IPv6 address, and the
+// port, from 1 to 65535. Empty: not said, or not what it should be; a host is a name or an address
+// (RFC 3986, section 3.2.2), in the characters that are in use for them.
+void split_authority(std::string_view text, std::string_view& name, std::string_view& port);
 
-// "host", "host:port" or "[v6]:port".
-Authority split_authority(std::string_view text);
+// Takes "http://authority" or "https://authority" off a target, and gives the authority, without
+// user and password. Empty: there is none.
+std::string_view take_origin(std::string_view& target, bool& https);
 
-struct Target {
-  bool https = false;
-  std::string_view authority;  // of an absolute target, without user and password; else empty
-  std::string_view path;       // without query
-};
+// What remains: path, and query without its question mark.
+void split_query(std::string_view target, std::string_view& path, std::string_view& query);
 
-// target: not empty.
-Target split_target(std::string_view target);
+// Is this header line of that name (lower case)? Then its value, trimmed; spaced: there are spaces
+// before the colon.
+bool is_header(std::string_view line, std::string_view name, std::string_view& value, bool& spaced);
 
-// Is this header line of that name (lower case)? Then its value, trimmed.
-bool is_header(std::string_view line, std::string_view name, std::string_view& value);
+// Is it a header line at all: a token and a colon, spaces between them forgiven?
+bool is_any_header(std::string_view line);
 
 // A number, or the same number several times ("5, 5": what a proxy makes of two headers).
 bool parse_length(std::string_view value, uint64_t& out);

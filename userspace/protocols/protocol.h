@@ -37,6 +37,8 @@ enum class Length : uint8_t {
             // parser
   kFramed,  // stands inside the body: the parser walks it (kSkip, kNeedMore) to kEnd
   kUntilEnd,  // everything until the sender ends the stream
+  kUnclear,   // its receivers may disagree: the flow believes no length and takes the end of the
+              // turn
 };
 
 // What a parser tells of a message head. Views borrow from the bytes of the call, or are static.
@@ -52,7 +54,13 @@ struct Head {
   bool server_failed = false;
   bool client_failed = false;
   bool interim = false;  // responses: not the final answer, another follows (100 Continue)
-  bool upgrade = false;  // responses: what follows is another protocol: nothing more is parsed
+  // Framed in a way that receivers may read differently, be it a mistake or an attack: where it
+  // ends may be followed, but what stands behind it in the same turn is not believed to be a
+  // message.
+  bool doubtful = false;
+  bool asks_leave = false;   // requests: the body comes only with leave, or after a while
+  bool gives_leave = false;  // responses: it is that leave
+  bool upgrade = false;      // responses: what follows is another protocol: nothing more is parsed
   // The parser's own remark on a request. The flow keeps it with the request and gives it back in
   // `head` when it asks for the answer's head (an answer to HEAD has no body), so that parsers keep
   // no queue of requests.
@@ -75,8 +83,8 @@ class Parser {
   virtual bool cut_response(Bytes seen, Head& head) const = 0;
 
   // Body bytes of the framed message of that side, running or just ended, as the protocol counts
-  // them: no framing.
-  virtual uint64_t body_bytes(Side side) const = 0;
+  // them: no framing. unmoved: how many of the bytes last skipped have not moved (yet).
+  virtual uint64_t body_bytes(Side side, uint64_t unmoved) const = 0;
 
   // Bytes of that side were lost or cut, or the stream ended: be ready for a message to begin.
   virtual void reset(Side side) = 0;

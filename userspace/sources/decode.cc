@@ -13,13 +13,37 @@ static bool exact(const Raw& raw) {
   return raw.header.size == sizeof(Raw) && raw.header.direction == 0;
 }
 
-DecodeStep from_raw(std::span<const uint8_t> /*record*/, const sonde_open_record& raw,
+// The initial sequence numbers of the two streams, drawn at random by both ends, name an end.
+static uint64_t end_named(uint32_t sends_from, uint32_t receives_from) {
+  return uint64_t{sends_from} << 32 | receives_from;
+}
+
+static bool sound_ends(const sonde_open_record& raw) {
+  if (raw.family == SONDE_FAMILY_UNIX) {
+    return raw.name_bytes <= SONDE_UNIX_NAME && raw.local_port == 0 && raw.remote_port == 0 &&
+           raw.sequence_in == 0 && raw.sequence_out == 0;
+  }
+  return (raw.family == 4 || raw.family == 6) && raw.header.size == sizeof(raw) &&
+         raw.name_bytes == 0 && raw.peer == 0;
+}
+
+// What the kernel keeps of a path has a zero byte behind it; an abstract name begins with one.
+static std::string_view unix_name(std::span<const uint8_t> bytes) {
+  const std::string_view name(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return name.starts_with('\0') ? name : name.substr(0, name.find('\0'));
+}
+
+DecodeStep from_raw(std::span<const uint8_t> record, const sonde_open_record& raw,
                     ConnectionOpened& out) {
-  if (!exact(raw) || !of_connection(raw.header) || !only(raw.header, SONDE_FLAG_MIDWAY) ||
-      raw.role > SONDE_ROLE_SERVER || (raw.family != 4 && raw.family != 6) || raw.pad[0] != 0 ||
-      raw.pad[1] != 0 || raw.pad2 != 0) {
+  if (raw.name_bytes > raw.header.size - sizeof(raw)) {
+    return DecodeStep::kBadSize;
+  }
+  if (!of_connection(raw.header) || raw.header.direction != 0 ||
+      !only(raw.header, SONDE_FLAG_MIDWAY) || raw.role > SONDE_ROLE_SERVER || raw.pad != 0 ||
+      raw.pad2 != 0 || !sound_ends(raw)) {
     return DecodeStep::kBadField;
   }
+  const bool is_unix = raw.family == SONDE_FAMILY_UNIX;
   out = {.connection = ConnectionId{raw.header.connection},
          .time_ns = raw.header.time_ns,
          .role = Role{raw.role},
@@ -36,7 +60,10 @@ DecodeStep from_raw(std::span<const uint8_t> /*record*/, const sonde_open_record
          .sequence_out = raw.sequence_out,
          .position_in = raw.position_in,
          .position_out = raw.position_out,
-         .opened_ns = raw.opened_ns};
+         .opened_ns = raw.opened_ns,
+         .near_end = is_unix ? raw.header.connection : end_named(raw.sequence_out, raw.sequence_in),
+         .far_end = is_unix ? raw.peer : end_named(raw.sequence_in, raw.sequence_out),
+         .unix_name = unix_name(record.subspan(sizeof(raw), raw.name_bytes))};
   return DecodeStep::kOk;
 }
 
@@ -71,6 +98,51 @@ DecodeStep from_raw(std::span<const uint8_t> record, const sonde_process_record&
          .uid = raw.uid,
          .cgroup = raw.cgroup,
          .name = {name, strnlen(name, sizeof(raw.name))}};
+  return DecodeStep::kOk;
+}
+
+// A text in a field: to its zero byte, or the whole field.
+template <size_t kSize>
+static std::string_view text_at(std::span<const uint8_t> record, size_t at, const char (&)[kSize]) {
+  const auto* text = reinterpret_cast<const char*>(record.data()) + at;
+  return {text, strnlen(text, kSize)};
+}
+
+DecodeStep from_raw(std::span<const uint8_t> record, const sonde_exec_record& raw,
+                    ProcessChanged& out) {
+  const sonde_process_record& process = raw.process;
+  const sonde_record_header& header = process.header;
+  if (header.size != sizeof(raw) || header.direction != 0 || of_connection(header) ||
+      !only(header, SONDE_FLAG_CUT) || process.change != SONDE_PROCESS_EXEC ||
+      raw.arguments_bytes > sizeof(raw.arguments) ||
+      raw.environment_bytes > sizeof(raw.environment) || raw.pad[0] != 0 || raw.pad[1] != 0) {
+    return DecodeStep::kBadField;
+  }
+  const auto* bytes = reinterpret_cast<const char*>(record.data());
+  const std::string_view path = text_at(record, offsetof(sonde_exec_record, path), raw.path);
+  const std::string_view file = text_at(record, offsetof(sonde_exec_record, file), raw.file);
+  std::string_view environment(bytes + offsetof(sonde_exec_record, environment),
+                               raw.environment_bytes);
+  const bool cut = (header.flags & SONDE_FLAG_CUT) != 0;
+  if (cut) {
+    environment = environment.substr(0, environment.rfind('\0') + 1);  // npos + 1 is 0
+  }
+  // A path whose last name is another than the file's leads there by a link: only the file's own
+  // name is sure.
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  const bool straight =
+      last == file || (file.size() + 1 >= sizeof(raw.file) && last.starts_with(file));
+  out = {.time_ns = header.time_ns,
+         .change = ProcessChange::kExec,
+         .pid = Pid{process.pid},
+         .parent = Pid{process.parent},
+         .uid = process.uid,
+         .cgroup = process.cgroup,
+         .name = text_at(record, offsetof(sonde_process_record, name), process.name),
+         .executable = straight || file.empty() ? path : file,
+         .arguments = {bytes + offsetof(sonde_exec_record, arguments), raw.arguments_bytes},
+         .environment = environment,
+         .environment_cut = cut};
   return DecodeStep::kOk;
 }
 
@@ -138,14 +210,22 @@ struct Encoder {
     raw.position_in = e.position_in;
     raw.position_out = e.position_out;
     raw.opened_ns = e.opened_ns;
+    if (e.local.family == kUnixFamily) {
+      assert(e.unix_name.size() <= SONDE_UNIX_NAME);
+      raw.peer = e.far_end;
+      raw.name_bytes = static_cast<uint8_t>(e.unix_name.size());
+      raw.header.size = static_cast<uint32_t>(sizeof(raw) + e.unix_name.size());
+    }
     put(raw);
+    out.insert(out.end(), e.unix_name.begin(), e.unix_name.end());
   }
 
   void operator()(const DataMoved& e) {
     assert(e.captured.size() <= e.bytes);
-    auto raw = begin<sonde_data_record>(
-        SONDE_RECORD_DATA, e,
-        (e.new_turn ? SONDE_FLAG_NEW_TURN : 0) | (e.unreadable ? SONDE_FLAG_UNREADABLE : 0));
+    auto raw = begin<sonde_data_record>(SONDE_RECORD_DATA, e,
+                                        (e.new_turn ? SONDE_FLAG_NEW_TURN : 0) |
+                                            (e.unreadable ? SONDE_FLAG_UNREADABLE : 0) |
+                                            (e.unread ? SONDE_FLAG_UNREAD : 0));
     raw.header.size = static_cast<uint32_t>(sizeof(raw) + e.captured.size());
     raw.position = e.position;
     raw.bytes = e.bytes;
@@ -174,13 +254,39 @@ struct Encoder {
   }
 
   void operator()(const ProcessChanged& e) {
+    if (e.change == ProcessChange::kExec) {
+      put_exec(e);
+      return;
+    }
     auto raw = begin<sonde_process_record>(SONDE_RECORD_PROCESS, e, 0);
+    fill(e, raw);
+    put(raw);
+  }
+
+  static void fill(const ProcessChanged& e, sonde_process_record& raw) {
     raw.pid = static_cast<uint32_t>(e.pid);
     raw.parent = static_cast<uint32_t>(e.parent);
     raw.change = static_cast<uint32_t>(e.change);
     raw.uid = e.uid;
     raw.cgroup = e.cgroup;
     std::ranges::copy(e.name.substr(0, sizeof(raw.name)), raw.name);
+  }
+
+  void put_exec(const ProcessChanged& e) {
+    sonde_exec_record raw{};
+    raw.process =
+        begin<sonde_process_record>(SONDE_RECORD_EXEC, e, e.environment_cut ? SONDE_FLAG_CUT : 0);
+    raw.process.header.size = sizeof(raw);
+    fill(e, raw.process);
+    const std::string_view path = e.executable.substr(0, sizeof(raw.path));
+    const std::string_view arguments = e.arguments.substr(0, sizeof(raw.arguments));
+    const std::string_view environment = e.environment.substr(0, sizeof(raw.environment));
+    std::ranges::copy(path, raw.path);
+    std::ranges::copy(path.substr(path.rfind('/') + 1).substr(0, sizeof(raw.file)), raw.file);
+    std::ranges::copy(arguments, raw.arguments);
+    std::ranges::copy(environment, raw.environment);
+    raw.arguments_bytes = static_cast<uint32_t>(arguments.size());
+    raw.environment_bytes = static_cast<uint32_t>(environment.size());
     put(raw);
   }
 };

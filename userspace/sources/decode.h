@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The record decoder: raw bytes from the ring or a tape become typed events, every field checked.
-// Nothing is copied: DataMoved::captured and ProcessChanged::name point into the record, which the
-// caller keeps alive. Any thread.
+// Nothing is copied: DataMoved::captured, ConnectionOpened::unix_name and the texts of
+// ProcessChanged point into the record, which the caller keeps alive. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ DecodeStep decode_to(std::span<const uint8_t> record, Handler&& handler);
 DecodeStep decode(std::span<const uint8_t> record, Event& out);
 
 // The inverse: out becomes the record of that event. For tests and synthetic tapes. A record knows
-// one thing more than its event: the thread that opened a connection; it becomes 0.
+// one thing more than its event: the thread that opened a connection; it becomes 0. An event names
+// its ends; only far_end of AF_UNIX stands in the record, the rest follows from other fields.
 void encode(const Event& event, std::vector<uint8_t>& out);
 
 namespace decoding {
@@ -72,6 +73,8 @@ DecodeStep from_raw(std::span<const uint8_t> record, const sonde_close_record& r
                     ConnectionClosed& out);
 DecodeStep from_raw(std::span<const uint8_t> record, const sonde_process_record& raw,
                     ProcessChanged& out);
+DecodeStep from_raw(std::span<const uint8_t> record, const sonde_exec_record& raw,
+                    ProcessChanged& out);
 
 inline DecodeStep from_raw(std::span<const uint8_t> record, const sonde_data_record& raw,
                            DataMoved& out) {
@@ -79,8 +82,8 @@ inline DecodeStep from_raw(std::span<const uint8_t> record, const sonde_data_rec
     return DecodeStep::kBadSize;
   }
   if (!of_connection(raw.header) || raw.header.direction > SONDE_OUT ||
-      !only(raw.header, SONDE_FLAG_NEW_TURN | SONDE_FLAG_UNREADABLE) || raw.captured > raw.bytes ||
-      !within(raw.position, raw.bytes)) {
+      !only(raw.header, SONDE_FLAG_NEW_TURN | SONDE_FLAG_UNREADABLE | SONDE_FLAG_UNREAD) ||
+      raw.captured > raw.bytes || !within(raw.position, raw.bytes)) {
     return DecodeStep::kBadField;
   }
   out = {.connection = ConnectionId{raw.header.connection},
@@ -88,6 +91,7 @@ inline DecodeStep from_raw(std::span<const uint8_t> record, const sonde_data_rec
          .direction = Direction{raw.header.direction},
          .new_turn = (raw.header.flags & SONDE_FLAG_NEW_TURN) != 0,
          .unreadable = (raw.header.flags & SONDE_FLAG_UNREADABLE) != 0,
+         .unread = (raw.header.flags & SONDE_FLAG_UNREAD) != 0,
          .state = turn_state(raw.state),
          .position = raw.position,
          .bytes = raw.bytes,
@@ -150,6 +154,8 @@ DecodeStep decode_to(std::span<const uint8_t> record, Handler&& handler) {
       return decoding::one<sonde_close_record, ConnectionClosed>(record, header, handler);
     case SONDE_RECORD_PROCESS:
       return decoding::one<sonde_process_record, ProcessChanged>(record, header, handler);
+    case SONDE_RECORD_EXEC:
+      return decoding::one<sonde_exec_record, ProcessChanged>(record, header, handler);
     default:
       return DecodeStep::kUnknownKind;
   }

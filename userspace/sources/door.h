@@ -10,16 +10,24 @@
 
 #include "userspace/base/result.h"
 #include "userspace/kernel/bpf_object.h"
+#include "userspace/model/doors.h"
 
 namespace sonde {
 
 struct DoorKind {
-  std::string_view name;         // "socktp-btf"
+  DoorChoice choice;
+  std::string_view name;         // of the choice: "socktp-btf"
   std::string_view description;  // for people: what it hooks
   std::string_view misses;       // for people: what it does not see
+  std::string_view tracepoint;   // not every kernel has it: without it the door cannot be
+  std::string_view since;        // for people: which Linux brought that
   const void* (*elf)(size_t* size);
-  const char* connections;  // the map its sweep walks
-  const char* unused;       // the map of the other doors, not created
+  // For a kernel without types of its own; null: it needs them.
+  const void* (*bare_elf)(size_t* size);
+  std::string_view connections;  // the map that holds their state
+  // The map of the other doors, not created; null: those in the sockets are not enough, the hash is
+  // for AF_UNIX alone.
+  const char* unused;
 };
 
 // Best first.
@@ -28,13 +36,13 @@ std::span<const DoorKind> door_kinds();
 class Door {
  public:
   // Loads and attaches; nothing is watched until the switchboard's only_port says so.
-  // max_connections bounds the doors that keep connections in a hash.
+  // max_connections bounds the doors that keep connections in a hash. tcp_health: there is room for
+  // it; it is watched when the switchboard says so.
   static Result<std::unique_ptr<Door>> open(const DoorKind& kind, MapPool& pool,
-                                            uint32_t ring_bytes, uint32_t max_connections);
+                                            uint32_t ring_bytes, uint32_t max_connections,
+                                            bool tcp_health);
 
   const DoorKind& kind() const { return kind_; }
-  // Progress records of turns that fell silent, one behind the other.
-  Result<std::vector<uint8_t>> sweep();
   std::vector<ProgramFacts> programs() const { return object_->programs(); }
   void detach() { object_->detach(); }
 

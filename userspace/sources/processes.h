@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ProcessHooks: fork, exec and exit told by the kernel side; and the listeners there are at start.
+// ProcessHooks: fork, exec and exit told by the kernel side.
 #pragma once
 
 #include <memory>
@@ -11,9 +11,5 @@ namespace sonde {
 
 // Loads and attaches the process hooks; they tell from now on.
 Result<std::unique_ptr<BpfObject>> open_process_hooks(MapPool& pool, uint32_t ring_bytes);
-
-// Notes the ports that have a listener in this network namespace, for the roles of older
-// connections.
-Result<> note_listeners(MapPool& pool);
 
 }  // namespace sonde
