@@ -30,11 +30,23 @@ struct HttpRequest {
 // Empty: none.
 std::string header_value(const HttpRequest& request, std::string_view name);
 
+// A body made while it is sent, so that a long one is never whole in memory.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+
+  enum class Next : uint8_t { kMore, kEnd, kFailed };
+  // Appends the next part, some tens of kilobytes at most, perhaps nothing; others are answered
+  // between two calls. After kEnd it is not called again; kFailed: the answer cannot be completed.
+  virtual Next next(std::string& out) = 0;
+};
+
 struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::vector<std::pair<std::string, std::string>> headers;  // beside those that frame the body
-  std::shared_ptr<const std::string> body;  // may be shared by several answers; null: empty
+  std::shared_ptr<const std::string> body;       // may be shared by several answers; null: empty
+  std::unique_ptr<BodyStream> stream = nullptr;  // instead of body
 };
 
 // A short answer of text.
@@ -46,6 +58,8 @@ using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 struct HttpRoute {
   std::string path;  // exactly
   HttpHandler handler;
+  bool is_public = false;  // answered without credentials where others need them
+  std::string about = {};  // for people, on the page that lists the routes
 };
 
 }  // namespace sonde

@@ -4,50 +4,56 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace sonde::prometheus {
 namespace {
 
-constexpr int kLevel =
-    1;  // a scrape's text repeats itself: the cheapest level makes a tenth of it already
+// A scrape's text repeats itself: the cheapest level makes a tenth of it already.
+constexpr int kLevel = 1;
 constexpr int kGzipWindow = 15 + 16;  // the largest window, with a gzip header
 constexpr int kMemory = 8;            // zlib's default
 constexpr size_t kMaxStep = std::numeric_limits<uInt>::max();
 
 }  // namespace
 
-std::optional<std::string> gzip(std::string_view text) {
+struct GzipStream::State {
   z_stream stream{};
-  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK) {
-    return std::nullopt;
+  bool good = false;
+};
+
+GzipStream::GzipStream() : state_(std::make_unique<State>()) {
+  state_->good = deflateInit2(&state_->stream, kLevel, Z_DEFLATED, kGzipWindow, kMemory,
+                              Z_DEFAULT_STRATEGY) == Z_OK;
+}
+
+GzipStream::~GzipStream() { deflateEnd(&state_->stream); }
+
+bool GzipStream::add(std::string_view text, bool last, std::string& out) {
+  if (!state_->good) {
+    return false;
   }
-  std::string out(std::max<size_t>(1024, text.size() / 8), '\0');
-  size_t written = 0;
-  int state = Z_OK;
+  z_stream& stream = state_->stream;
+  std::array<char, 16384> room;
   // zlib counts in 32 bits: longer texts go in steps.
-  while (state == Z_OK) {
-    if (stream.avail_in == 0 && !text.empty()) {
-      const size_t step = std::min(text.size(), kMaxStep);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-      stream.avail_in = static_cast<uInt>(step);
-      text.remove_prefix(step);
-    }
-    if (written == out.size()) {
-      out.resize(out.size() * 2);
-    }
-    const size_t room = std::min(out.size() - written, kMaxStep);
-    stream.next_out = reinterpret_cast<Bytef*>(out.data() + written);
-    stream.avail_out = static_cast<uInt>(room);
-    state = deflate(&stream, text.empty() ? Z_FINISH : Z_NO_FLUSH);
-    written += room - stream.avail_out;
-  }
-  deflateEnd(&stream);
-  if (state != Z_STREAM_END) {
-    return std::nullopt;
-  }
-  out.resize(written);
-  return out;
+  do {
+    const size_t step = std::min(text.size(), kMaxStep);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    stream.avail_in = static_cast<uInt>(step);
+    text.remove_prefix(step);
+    const bool finish = last && text.empty();
+    do {
+      stream.next_out = reinterpret_cast<Bytef*>(room.data());
+      stream.avail_out = static_cast<uInt>(room.size());
+      if (deflate(&stream, finish ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_ERROR) {
+        state_->good = false;
+        return false;
+      }
+      out.append(room.data(), room.size() - stream.avail_out);
+    } while (stream.avail_out == 0);
+  } while (!text.empty());
+  return true;
 }
 
 }  // namespace sonde::prometheus

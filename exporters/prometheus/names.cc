@@ -100,6 +100,19 @@ FamilyName family_name(std::string_view name, std::string_view unit, MetricKind 
   return out;
 }
 
+std::string_view sample_suffix(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kCounter:
+      return "_total";
+    case MetricKind::kInfo:
+      return "_info";
+    case MetricKind::kHistogram:
+    case MetricKind::kGauge:
+      break;
+  }
+  return "";
+}
+
 void append_label_name(std::string_view name, std::string& out) {
   if (name.empty() || is_digit(name[0])) {
     out += "key_";

@@ -21,6 +21,9 @@ struct FamilyName {
 // "http.server.request.duration", "s" -> {"http_server_request_duration_seconds", "seconds"}
 FamilyName family_name(std::string_view name, std::string_view unit, MetricKind kind);
 
+// What a sample's name has behind the base: "_total" on counters, "_info" on info.
+std::string_view sample_suffix(MetricKind kind);
+
 // Appends a label's name: "http.route" -> "http_route", "a..b" -> "a_b", "1a" -> "key_1a".
 void append_label_name(std::string_view name, std::string& out);
 

@@ -2,7 +2,9 @@
 #include "exporters/prometheus/negotiate.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <optional>
 
 namespace sonde::prometheus {
 namespace {
@@ -34,12 +36,15 @@ std::string_view next(std::string_view& rest, char separator) {
 // One element of the header: its name, and the parameters that matter to us.
 struct Item {
   std::string_view name;
-  std::string_view version;
+  std::string_view version = {};
+  std::string_view proto = {};
+  std::string_view encoding = {};
+  bool has_escaping = false;
   double quality = 1;
 };
 
 Item parse_item(std::string_view text) {
-  Item item{.name = next(text, ';'), .version = {}};
+  Item item{.name = next(text, ';')};
   while (!text.empty()) {
     std::string_view parameter = next(text, ';');
     const std::string_view name = next(parameter, '=');
@@ -49,6 +54,12 @@ Item parse_item(std::string_view text) {
     }
     if (same(name, "version")) {
       item.version = value;
+    } else if (same(name, "proto")) {
+      item.proto = value;
+    } else if (same(name, "encoding")) {
+      item.encoding = value;
+    } else if (same(name, "escaping")) {
+      item.has_escaping = true;
     } else if (same(name, "q")) {
       double quality = 0;
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), quality);
@@ -60,29 +71,60 @@ Item parse_item(std::string_view text) {
   return item;
 }
 
+// Which of our formats the item names, with parameters that we can serve; nothing: none.
+std::optional<Format> format_of(const Item& item) {
+  if (same(item.name, "application/vnd.google.protobuf")) {
+    const bool ours =
+        item.proto == "io.prometheus.client.MetricFamily" && same(item.encoding, "delimited");
+    return ours ? std::optional(Format::kProtobuf) : std::nullopt;
+  }
+  const std::string_view version = item.version;
+  if (same(item.name, "application/openmetrics-text")) {
+    return version.empty() || version == "1.0.0" ? std::optional(Format::kOpenMetrics)
+                                                 : std::nullopt;
+  }
+  // 1.0.0 is 0.0.4 with a way to write names that we have none of.
+  if (same(item.name, "text/plain") &&
+      (version.empty() || version == "0.0.4" || version == "1.0.0")) {
+    return Format::kText;
+  }
+  return std::nullopt;
+}
+
+struct Offer {
+  double quality = -1;  // that the header gives; -1: it does not name the format
+  bool has_escaping = false;
+};
+
 }  // namespace
 
-Format negotiate_format(std::string_view accept) {
-  double text = -1;  // quality that the most specific range gives; -1: none does
-  double any_text = -1;
-  double open_metrics = -1;
+Negotiated negotiate_format(std::string_view accept) {
+  std::array<Offer, kFormats> offers;
+  double anything = -1;
   for (size_t i = 0; i < kMaxItems && !accept.empty(); ++i) {
     const Item item = parse_item(next(accept, ','));
-    if (same(item.name, "application/openmetrics-text")) {
-      if (item.version.empty() || item.version == "1.0.0") {
-        open_metrics = std::max(open_metrics, item.quality);
-      }
-    } else if (same(item.name, "text/plain")) {
-      if (item.version.empty() || item.version == "0.0.4") {
-        text = std::max(text, item.quality);
+    if (const std::optional<Format> format = format_of(item)) {
+      Offer& offer = offers[static_cast<size_t>(*format)];
+      if (item.quality > offer.quality) {
+        offer = {.quality = item.quality, .has_escaping = item.has_escaping};
       }
     } else if (same(item.name, "text/*") || item.name == "*/*") {
-      any_text = std::max(any_text, item.quality);
+      anything = std::max(anything, item.quality);
     }
   }
   // "Anything" is said by browsers and curl: they get the format that people know.
-  text = text < 0 ? any_text : text;
-  return open_metrics > 0 && open_metrics >= text ? Format::kOpenMetrics : Format::kText;
+  Offer& text = offers[static_cast<size_t>(Format::kText)];
+  text.quality = text.quality < 0 ? anything : text.quality;
+  Negotiated best;
+  double quality = 0;
+  for (const Format format : {Format::kProtobuf, Format::kOpenMetrics, Format::kText}) {
+    const Offer& offer = offers[static_cast<size_t>(format)];
+    if (offer.quality > quality) {
+      quality = offer.quality;
+      best = {.format = format, .tell_escaping = offer.has_escaping};
+    }
+  }
+  return best;
 }
 
 bool accepts_gzip(std::string_view accept_encoding) {

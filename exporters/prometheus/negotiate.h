@@ -9,10 +9,19 @@
 
 namespace sonde::prometheus {
 
-// The best of our formats by the quality values of Accept; OpenMetrics where they are equal. Text
-// 0.0.4 when the header is empty, wants nothing that we have or makes no sense: an answer is of
-// more use than a refusal.
-Format negotiate_format(std::string_view accept);
+struct Negotiated {
+  Format format = Format::kText;
+  // What was chosen was asked for with an escaping scheme: the answer names ours. Whichever was
+  // asked for, names are spelt with underscores, so that a dashboard finds them under one name
+  // whatever scraped them.
+  bool tell_escaping = false;
+  bool operator==(const Negotiated&) const = default;
+};
+
+// The best of our formats by the quality values of Accept; where they are equal, the one that says
+// more. Text 0.0.4 when the header is empty, wants nothing that we have or makes no sense: an
+// answer is of more use than a refusal.
+Negotiated negotiate_format(std::string_view accept);
 
 // Does Accept-Encoding allow gzip?
 bool accepts_gzip(std::string_view accept_encoding);

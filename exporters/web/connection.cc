@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporters/web/connection.h"
 
+#include <fmt/core.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
+#include <exception>
+#include <utility>
 
 #include "exporters/web/response.h"
 #include "userspace/base/clock.h"
+#include "userspace/base/log.h"
 
 namespace sonde::web {
 namespace {
@@ -17,19 +19,16 @@ namespace {
 constexpr size_t kMaxDrainBytes = 1 << 20;
 constexpr uint64_t kDrainTimeout = 2'000'000'000;
 
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-
 }  // namespace
 
-Connection::Connection(Fd fd, const Limits& limits, Counters& counters, const Answer& answer,
-                       uint64_t now)
-    : fd_(std::move(fd)),
+Connection::Connection(std::unique_ptr<Transport> transport, const Limits& limits,
+                       Counters& counters, const Answer& answer, uint64_t now)
+    : transport_(std::move(transport)),
       limits_(limits),
       counters_(counters),
       answer_(answer),
+      wanted_(POLLIN),
       deadline_(now + limits.head_timeout_ns) {}
-
-short Connection::wanted_events() const { return state_ == State::kWriting ? POLLOUT : POLLIN; }
 
 void Connection::drop(Drop why) {
   counters_.dropped(why);
@@ -64,8 +63,13 @@ void Connection::advance(uint64_t now) {
 void Connection::expire() {
   switch (state_) {
     case State::kReading:
-      // Between two requests there is nothing to lose.
-      in_size_ > 0 ? drop(Drop::kHeadTimeout) : close();
+      if (!transport_->established()) {
+        drop(Drop::kHandshake);
+      } else if (in_size_ > 0) {
+        drop(Drop::kHeadTimeout);
+      } else {
+        close();  // between two requests there is nothing to lose
+      }
       return;
     case State::kWriting:
       drop(Drop::kWriteTimeout);
@@ -81,24 +85,31 @@ bool Connection::receive() {
   if (in_size_ == in_.size()) {
     return true;
   }
-  const ssize_t got = ::recv(fd_.get(), in_.data() + in_size_, in_.size() - in_size_, 0);
-  if (got > 0) {
-    in_size_ += static_cast<size_t>(got);
-    return true;
-  }
-  if (got < 0) {
-    if (!would_block(errno)) {
-      drop(Drop::kBroken);
+  const IoResult got = transport_->read(std::span(in_).subspan(in_size_));
+  wanted_ = got.state == Io::kWantsWrite ? POLLOUT : POLLIN;
+  switch (got.state) {
+    case Io::kDone:
+      in_size_ += got.bytes;
+      has_work_ = transport_->has_pending();
+      return true;
+    case Io::kWantsRead:
+    case Io::kWantsWrite:
+      return in_size_ > 0;
+    case Io::kEnded:
+      ended_ = true;
+      if (in_size_ == 0) {
+        close();
+        return false;
+      }
+      return true;  // whole requests may stand before the end
+    case Io::kRefused:
+      drop(Drop::kHandshake);
       return false;
-    }
-    return in_size_ > 0;
+    case Io::kBroken:
+      break;
   }
-  ended_ = true;
-  if (in_size_ == 0) {
-    close();
-    return false;
-  }
-  return true;  // whole requests may stand before the end
+  drop(Drop::kBroken);
+  return false;
 }
 
 void Connection::parse(uint64_t now) {
@@ -121,79 +132,127 @@ void Connection::parse(uint64_t now) {
   if (head.has_body) {
     return refuse(413, now);
   }
-  const HttpResponse response = answer_(head);
-  const bool head_only = head.method == "HEAD";
-  const bool keep_alive = head.keep_alive;
+  HttpResponse response = answer_(head);
+  const Wishes wishes = {
+      .head_only = head.method == "HEAD", .is_1_1 = head.is_1_1, .keep_alive = head.keep_alive};
   // The views into the buffer end here.
   in_size_ -= head.size;
   std::memmove(in_.data(), in_.data() + head.size, in_size_);
-  begin_answer(response, head_only, keep_alive, now);
+  begin_answer(std::move(response), wishes, now);
 }
 
 void Connection::refuse(int status, uint64_t now) {
   in_size_ = 0;
-  begin_answer(text_response(status, "refused\n"), false, false, now);
+  begin_answer(text_response(status, "refused\n"), {}, now);
 }
-
-void Connection::begin_answer(const HttpResponse& response, bool head_only, bool keep_alive,
-                              uint64_t now) {
+void Connection::begin_answer(HttpResponse response, const Wishes& wishes, uint64_t now) {
   counters_.answered(response.status);
-  keep_alive_ = keep_alive;
-  out_ = response_head(response, keep_alive, wall_ns());
-  body_ = head_only ? nullptr : response.body;
+  Framing framing = Framing::kLength;
+  if (response.stream != nullptr) {
+    framing = wishes.is_1_1 ? Framing::kChunked : Framing::kClose;
+  }
+  keep_alive_ = wishes.keep_alive && framing != Framing::kClose;
+  chunked_ = framing == Framing::kChunked;
+  out_ = response_head(response, framing, keep_alive_, wall_ns());
   written_ = 0;
+  if (!wishes.head_only) {
+    body_ = std::move(response.body);
+    stream_ = std::move(response.stream);
+  }
   state_ = State::kWriting;
   deadline_ = now + limits_.write_timeout_ns;
   write(now);
 }
 
+// Of a stream one part at a time, so that clients take turns.
 void Connection::write(uint64_t now) {
-  const size_t total = out_.size() + (body_ == nullptr ? 0 : body_->size());
-  while (written_ < total) {
-    iovec parts[2];
-    size_t count = 0;
-    if (written_ < out_.size()) {
-      parts[count++] = {out_.data() + written_, out_.size() - written_};
-    }
-    if (body_ != nullptr) {
-      const size_t skip = written_ > out_.size() ? written_ - out_.size() : 0;
-      parts[count++] = {const_cast<char*>(body_->data()) + skip, body_->size() - skip};
-    }
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = count;
-    const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    if (sent < 0) {
-      return would_block(errno) ? void() : drop(Drop::kBroken);
-    }
-    written_ += static_cast<size_t>(sent);
+  if (!write_all()) {
+    return;
   }
-  finish_answer(now);
+  if (stream_ == nullptr) {
+    return finish_answer(now);
+  }
+  if (!make_part()) {
+    return drop(Drop::kBroken);
+  }
+  wanted_ = POLLOUT;
+  if (write_all() && stream_ == nullptr) {
+    finish_answer(now);
+  }
+}
+
+bool Connection::write_all() {
+  const std::string_view body = body_ == nullptr ? std::string_view() : *body_;
+  while (written_ < out_.size() + body.size()) {
+    const size_t of_head = std::min(written_, out_.size());
+    const IoResult sent =
+        transport_->write(std::string_view(out_).substr(of_head), body.substr(written_ - of_head));
+    if (sent.state == Io::kWantsRead || sent.state == Io::kWantsWrite) {
+      wanted_ = sent.state == Io::kWantsRead ? POLLIN : POLLOUT;
+      return false;
+    }
+    if (sent.state != Io::kDone) {
+      drop(Drop::kBroken);
+      return false;
+    }
+    written_ += sent.bytes;
+  }
+  return true;
+}
+
+bool Connection::make_part() {
+  part_.clear();
+  BodyStream::Next next = BodyStream::Next::kFailed;
+  try {
+    next = stream_->next(part_);
+  } catch (const std::exception& error) {
+    log::error("web answer cut short error={}", error.what());
+  }
+  if (next == BodyStream::Next::kFailed) {
+    return false;
+  }
+  written_ = 0;
+  out_.clear();
+  if (!chunked_) {
+    out_.swap(part_);
+  } else if (!part_.empty()) {  // an empty chunk would be the end
+    out_ = fmt::format("{:x}\r\n", part_.size());
+    out_ += part_;
+    out_ += "\r\n";
+  }
+  if (next == BodyStream::Next::kEnd) {
+    stream_ = nullptr;
+    out_ += chunked_ ? "0\r\n\r\n" : "";
+  }
+  return true;
 }
 
 void Connection::finish_answer(uint64_t now) {
   body_ = nullptr;
-  out_.clear();
+  out_ = {};
+  part_ = {};
+  wanted_ = POLLIN;
   if (keep_alive_) {
     state_ = State::kReading;
-    has_work_ = in_size_ > 0 || ended_;
+    has_work_ = in_size_ > 0 || ended_ || transport_->has_pending();
     deadline_ = now + (in_size_ > 0 ? limits_.head_timeout_ns : limits_.idle_timeout_ns);
     return;
   }
   // Closing with bytes unread would reset the connection, and the answer might be lost with it.
-  ::shutdown(fd_.get(), SHUT_WR);
+  transport_->end();
   state_ = State::kDraining;
   deadline_ = now + kDrainTimeout;
 }
 
 void Connection::drain() {
   std::array<char, 4096> nowhere;
-  const ssize_t got = ::recv(fd_.get(), nowhere.data(), nowhere.size(), 0);
-  if (got < 0 && would_block(errno)) {
+  const IoResult got = transport_->read(nowhere);
+  if (got.state == Io::kWantsRead || got.state == Io::kWantsWrite) {
     return;
   }
-  drained_ += got > 0 ? static_cast<size_t>(got) : 0;
-  if (got <= 0 || drained_ > kMaxDrainBytes) {
+  drained_ += got.bytes;
+  has_work_ = transport_->has_pending();
+  if (got.state != Io::kDone || drained_ > kMaxDrainBytes) {
     close();
   }
 }

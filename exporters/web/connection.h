@@ -13,7 +13,7 @@
 #include "exporters/web/counters.h"
 #include "exporters/web/limits.h"
 #include "exporters/web/request.h"
-#include "userspace/base/fd.h"
+#include "exporters/web/transport.h"
 
 namespace sonde::web {
 
@@ -22,19 +22,20 @@ using Answer = std::function<HttpResponse(const RequestHead&)>;
 
 class Connection {
  public:
-  // limits, counters and answer must outlive it. fd is non-blocking.
-  Connection(Fd fd, const Limits& limits, Counters& counters, const Answer& answer, uint64_t now);
+  // limits, counters and answer must outlive it.
+  Connection(std::unique_ptr<Transport> transport, const Limits& limits, Counters& counters,
+             const Answer& answer, uint64_t now);
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  int fd() const { return fd_.get(); }
-  short wanted_events() const;  // for poll
+  int fd() const { return transport_->fd(); }
+  short wanted_events() const { return wanted_; }  // for poll
   uint64_t deadline() const { return deadline_; }
   bool closed() const { return state_ == State::kClosed; }
   // A request may stand in the buffer already: advance without waiting for poll.
   bool has_work() const { return has_work_; }
-  // What is being sent; null if nothing.
+  // What is being sent; null if nothing, or if it is made as it goes.
   const std::shared_ptr<const std::string>& body() const { return body_; }
 
   // Poll says that something can be done. Answers at most one request, so that clients take turns.
@@ -57,14 +58,24 @@ class Connection {
   // true: bytes came, or may have come before.
   bool receive();
   void parse(uint64_t now);
-  void begin_answer(const HttpResponse& response, bool head_only, bool keep_alive, uint64_t now);
+  // What of a request its answer's form depends on.
+  struct Wishes {
+    bool head_only = false;
+    bool is_1_1 = false;
+    bool keep_alive = false;
+  };
+  void begin_answer(HttpResponse response, const Wishes& wishes, uint64_t now);
   void write(uint64_t now);
+  // false: not all went out.
+  bool write_all();
+  // The next part of stream_ into out_, framed; false: it failed.
+  bool make_part();
   void finish_answer(uint64_t now);
   void drain();
   void close() { state_ = State::kClosed; }
   void drop(Drop why);
 
-  Fd fd_;
+  const std::unique_ptr<Transport> transport_;
   const Limits& limits_;
   Counters& counters_;
   const Answer& answer_;
@@ -72,12 +83,16 @@ class Connection {
   bool keep_alive_ = true;
   bool has_work_ = false;
   bool ended_ = false;  // the client will send no more
+  short wanted_;
   uint64_t deadline_;
   std::array<char, kMaxHeadBytes> in_;
   size_t in_size_ = 0;
   size_t drained_ = 0;
-  std::string out_;  // head of the answer
+  std::string out_;  // the answer's head, or the next part of its stream
   std::shared_ptr<const std::string> body_;
+  std::unique_ptr<BodyStream> stream_;
+  bool chunked_ = false;
+  std::string part_;    // of the stream, before it is framed
   size_t written_ = 0;  // of out_ and body_ together
 };
 

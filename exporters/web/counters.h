@@ -14,8 +14,8 @@
 namespace sonde::web {
 
 // Every status the server can answer with; handlers may answer others, which count as 0.
-inline constexpr std::array<int, 11> kStatuses = {200, 304, 400, 404, 405, 413,
-                                                  431, 500, 503, 505, 0};
+inline constexpr std::array<int, 13> kStatuses = {200, 304, 400, 401, 404, 405, 413,
+                                                  429, 431, 500, 503, 505, 0};
 
 // Why a connection ended before it was done.
 enum class Drop : uint8_t {
@@ -23,9 +23,10 @@ enum class Drop : uint8_t {
   kHeadTimeout,   // its request did not come whole in time
   kWriteTimeout,  // it did not take its answer in time
   kBroken,        // it went away in the middle of something
+  kHandshake,     // no TLS came about: a client that speaks none, or refused the certificate
 };
-inline constexpr std::array<std::string_view, 4> kDropNames = {"too_many", "head_timeout",
-                                                               "write_timeout", "broken"};
+inline constexpr std::array<std::string_view, 5> kDropNames = {
+    "too_many", "head_timeout", "write_timeout", "broken", "handshake"};
 
 class Counters {
  public:

@@ -78,6 +78,9 @@ Result<Listener> listen_on(std::string_view text) {
   if (::getsockname(out.fd.get(), &bound.any, &size) != 0) {
     return fail_errno("listen on " + std::string(text), errno);
   }
+  constexpr uint32_t kLoopbackNet = 127;
+  out.is_loopback = family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&bound.v6.sin6_addr)
+                                       : ntohl(bound.v4.sin_addr.s_addr) >> 24 == kLoopbackNet;
   out.port = ntohs(family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
   return out;
 }

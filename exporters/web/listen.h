@@ -12,6 +12,7 @@ namespace sonde::web {
 struct Listener {
   Fd fd;  // non-blocking
   uint16_t port = 0;
+  bool is_loopback = true;  // other machines cannot reach it
 };
 
 // Listens on "1.2.3.4:80", "[::1]:80", "localhost:80" or ":80". Names are not resolved: who listens

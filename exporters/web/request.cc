@@ -83,7 +83,7 @@ bool parse_target(std::string_view target, RequestHead& head) {
   return true;
 }
 
-Parsed parse_request_line(std::string_view line, RequestHead& head, bool& is_1_1) {
+Parsed parse_request_line(std::string_view line, RequestHead& head) {
   const size_t first = line.find(' ');
   const size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) {
@@ -98,7 +98,7 @@ Parsed parse_request_line(std::string_view line, RequestHead& head, bool& is_1_1
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
     return Parsed::kUnsupportedVersion;
   }
-  is_1_1 = version == "HTTP/1.1";
+  head.is_1_1 = version == "HTTP/1.1";
   return parse_target(line.substr(first + 1, last - first - 1), head) ? Parsed::kOk : Parsed::kBad;
 }
 
@@ -125,7 +125,7 @@ bool parse_header(std::string_view line, HttpHeader& header) {
 }
 
 // What the server itself must know of the headers. false: they contradict RFC 9112.
-bool read_meaning(RequestHead& head, bool is_1_1) {
+bool read_meaning(RequestHead& head) {
   size_t hosts = 0;
   bool close = false;
   bool keep = false;
@@ -141,8 +141,8 @@ bool read_meaning(RequestHead& head, bool is_1_1) {
       head.has_body |= header.value != "0";
     }
   }
-  head.keep_alive = !close && (is_1_1 || keep);
-  return hosts == 1 || (hosts == 0 && !is_1_1);
+  head.keep_alive = !close && (head.is_1_1 || keep);
+  return hosts == 1 || (hosts == 0 && !head.is_1_1);
 }
 
 }  // namespace
@@ -161,8 +161,7 @@ Parsed parse_head(std::string_view bytes, RequestHead& head) {
     return Parsed::kTooLarge;
   }
   rest = rest.substr(0, end);
-  bool is_1_1 = false;
-  if (const Parsed line = parse_request_line(next_line(rest), head, is_1_1); line != Parsed::kOk) {
+  if (const Parsed line = parse_request_line(next_line(rest), head); line != Parsed::kOk) {
     return line;
   }
   for (std::string_view line = next_line(rest); !line.empty(); line = next_line(rest)) {
@@ -173,7 +172,7 @@ Parsed parse_head(std::string_view bytes, RequestHead& head) {
       return Parsed::kBad;
     }
   }
-  return read_meaning(head, is_1_1) ? Parsed::kOk : Parsed::kBad;
+  return read_meaning(head) ? Parsed::kOk : Parsed::kBad;
 }
 
 }  // namespace sonde::web

@@ -29,6 +29,7 @@ struct RequestHead {
   std::string_view path;  // of the target, without query; absolute-form has its authority removed
   std::string_view query;
   std::vector<HttpHeader> headers;
+  bool is_1_1 = false;  // else 1.0
   bool keep_alive = false;
   bool has_body = false;  // a body is announced
   size_t size = 0;        // bytes of the head, its end included

@@ -17,12 +17,16 @@ std::string_view reason_of(int status) {
       return "Not Modified";
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
     case 413:
       return "Content Too Large";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
@@ -57,12 +61,17 @@ std::string http_date(uint64_t wall_ns) {
 
 }  // namespace
 
-std::string response_head(const HttpResponse& response, bool keep_alive, uint64_t wall_ns) {
+std::string response_head(const HttpResponse& response, Framing framing, bool keep_alive,
+                          uint64_t wall_ns) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_of(response.status));
   append_header(out, "Date", http_date(wall_ns));
   append_header(out, "Content-Type", response.content_type);
-  append_header(out, "Content-Length",
-                std::to_string(response.body == nullptr ? 0 : response.body->size()));
+  if (framing == Framing::kLength) {
+    append_header(out, "Content-Length",
+                  std::to_string(response.body == nullptr ? 0 : response.body->size()));
+  } else if (framing == Framing::kChunked) {
+    append_header(out, "Transfer-Encoding", "chunked");
+  }
   append_header(out, "Cache-Control", "no-store");
   append_header(out, "X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : response.headers) {

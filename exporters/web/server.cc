@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <exception>
 
-#include "exporters/web/listen.h"
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 
@@ -23,8 +23,7 @@ constexpr uint64_t kMaxWait = 3'600'000'000'000;
 
 }  // namespace
 
-Result<std::unique_ptr<WebServer>> WebServer::start(Options options,
-                                                    std::vector<HttpRoute> routes) {
+Result<Listener> WebServer::listen(const Options& options) {
   Result<Listener> listener = listen_on(options.address);
   if (!listener) {
     Error error = std::move(listener.error());
@@ -34,26 +33,56 @@ Result<std::unique_ptr<WebServer>> WebServer::start(Options options,
     error.what += "; change " + options.setting;
     return std::unexpected(std::move(error));
   }
+  return listener;
+}
+
+Result<std::unique_ptr<WebServer>> WebServer::start(Options options,
+                                                    std::vector<HttpRoute> routes) {
+  Result<Listener> listener = listen(options);
+  if (!listener) {
+    return std::unexpected(std::move(listener.error()));
+  }
+  return start(std::move(options), *std::move(listener), std::move(routes));
+}
+
+Result<std::unique_ptr<WebServer>> WebServer::start(Options options, Listener listener,
+                                                    std::vector<HttpRoute> routes) {
   Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.ok()) {
     return fail_errno("web server: eventfd", errno);
   }
+  auto guard = Guard::load(options.guard);
+  if (!guard) {
+    return with_context("web server", guard.error());
+  }
+  if (const std::string_view warning = exposure(**guard);
+      !listener.is_loopback && !warning.empty()) {
+    log::warn("web.listen={}: {}", options.address, warning);
+  }
   return std::unique_ptr<WebServer>(new WebServer(std::move(options), std::move(routes),
-                                                  std::move(listener->fd), listener->port,
+                                                  *std::move(guard), std::move(listener),
                                                   std::move(wake)));
 }
 
-WebServer::WebServer(Options options, std::vector<HttpRoute> routes, Fd listener, uint16_t port,
-                     Fd wake)
+Result<> WebServer::reload() {
+  auto guard = Guard::load(options_.guard);
+  if (!guard) {
+    return with_context("web server", guard.error());
+  }
+  guard_.store(*std::move(guard));
+  return {};
+}
+
+WebServer::WebServer(Options options, std::vector<HttpRoute> routes, std::unique_ptr<Guard> guard,
+                     Listener listener, Fd wake)
     : options_(std::move(options)),
       routes_(std::move(routes)),
-      listener_(std::move(listener)),
-      port_(port),
+      listener_(std::move(listener.fd)),
+      port_(listener.port),
       wake_(std::move(wake)),
       answer_([this](const RequestHead& head) { return answer(head); }),
-      thread_([this] { run(); }) {
-  pthread_setname_np(thread_.native_handle(), "sonde-web");
-}
+      guard_(std::move(guard)),
+      thread_([this] { run(); }) {}
 
 WebServer::~WebServer() {
   const uint64_t one = 1;
@@ -63,6 +92,16 @@ WebServer::~WebServer() {
 }
 
 void WebServer::run() {
+  // Not by who starts it: for another thread that is a file of /proc, and writing is given up.
+  pthread_setname_np(pthread_self(), "sonde-web");
+  // OpenSSL writes without MSG_NOSIGNAL; a client that went away is no reason to die.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+  if (options_.begin) {
+    options_.begin();
+  }
   std::vector<pollfd> polled;
   while (true) {
     const uint64_t before = monotonic_ns();
@@ -121,8 +160,13 @@ void WebServer::accept_all(uint64_t now) {
       return;
     }
     counters_.connection();
-    auto made =
-        std::make_unique<Connection>(std::move(fd), options_.limits, counters_, answer_, now);
+    auto transport = guard_.load()->accept(std::move(fd));
+    if (transport == nullptr) {
+      counters_.dropped(Drop::kBroken);
+      continue;
+    }
+    auto made = std::make_unique<Connection>(std::move(transport), options_.limits, counters_,
+                                             answer_, now);
     if (connections_.size() >= options_.limits.max_connections) {
       counters_.dropped(Drop::kTooMany);
       made->refuse(503, now);  // as far as the socket's buffer takes it
@@ -151,7 +195,15 @@ size_t WebServer::response_bytes() const {
 }
 
 HttpResponse WebServer::answer(const RequestHead& head) const {
+  const HttpRequest request = {
+      .path = head.path, .query = head.query, .headers = head.headers, .received_ns = round_ns_};
   const auto route = std::ranges::find(routes_, head.path, &HttpRoute::path);
+  if (route == routes_.end() || !route->is_public) {
+    const std::string authorization = header_value(request, "authorization");
+    if (auto refused = guard_.load()->refusal(authorization, round_ns_)) {
+      return *std::move(refused);
+    }
+  }
   if (route == routes_.end()) {
     return text_response(404, "not found\n");
   }
@@ -160,16 +212,17 @@ HttpResponse WebServer::answer(const RequestHead& head) const {
     refused.headers.emplace_back("Allow", "GET, HEAD");
     return refused;
   }
+  return answer(*route, request);
+}
+
+HttpResponse WebServer::answer(const HttpRoute& route, const HttpRequest& request) const {
   if (response_bytes() >= options_.limits.max_response_bytes) {
     return text_response(503, "too many answers are waiting to be taken\n");
   }
   try {
-    return route->handler({.path = head.path,
-                           .query = head.query,
-                           .headers = head.headers,
-                           .received_ns = round_ns_});
+    return route.handler(request);
   } catch (const std::exception& error) {
-    log::error("web handler failed path={} error={}", route->path, error.what());
+    log::error("web handler failed path={} error={}", route.path, error.what());
     return text_response(500, "internal error\n");
   }
 }
