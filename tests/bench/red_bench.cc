@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "exporters/prometheus/endpoint.h"
 #include "userspace/pipeline/red.h"
+#include "userspace/pipeline/service_graph.h"
 
 namespace sonde {
 namespace {
@@ -19,6 +21,8 @@ constexpr Schema kSchema{.name = "bench",
                          .duration = {"d", "d", ""},
                          .request_size = {"q", "q", ""},
                          .response_size = {"p", "p", ""},
+                         .first_byte = {"f", "f", ""},
+                         .active = {"a", "a", ""},
                          .route_attribute = 3};
 
 Request request(std::string_view path) {
@@ -26,6 +30,7 @@ Request request(std::string_view path) {
   r.schema = &kSchema;
   r.role = Role::kServer;
   r.start_ns = 1'000;
+  r.first_response_ns = 650'000;
   r.end_ns = 700'000;
   r.response_body_bytes = 612;
   r.values = {"GET", "200", "http", "", "shop.example.org", "8080"};
@@ -59,6 +64,42 @@ void known(benchmark::State& state) {
 }
 BENCHMARK(known)->Arg(1)->Arg(20);
 
+// What repeats the exchange before on its connection, with times and sizes of its own.
+void again(benchmark::State& state) {
+  RedMetrics red;
+  Request r = request("/api/v1/products");
+  Series& series = *red.add(r, service()).series;
+  uint64_t random = 1;
+  for (auto _ : state) {
+    random = random * 6364136223846793005ull + 1442695040888963407ull;
+    r.end_ns = 700'000 + (random >> 44);  // a millisecond
+    r.response_body_bytes = random >> 54;
+    red.add_again(series, r);
+  }
+}
+BENCHMARK(again);
+
+// ... and what it costs to count it for both services.
+void again_with_pair(benchmark::State& state) {
+  RedMetrics red;
+  ServiceGraph graph(red.clock(), {});
+  Request r = request("/api/v1/products");
+  Series& series = *red.add(r, service()).series;
+  ServicePair& pair = graph.pair(Role::kServer, {"cart", "shop"}, {"db", "shop"}, "", 1);
+  Join join;
+  uint64_t random = 1;
+  uint64_t number = 0;
+  for (auto _ : state) {
+    random = random * 6364136223846793005ull + 1442695040888963407ull;
+    r.end_ns = 700'000 + (random >> 44);
+    r.response_body_bytes = random >> 54;
+    red.add_again(series, r);
+    graph.add(pair, r.role, DurationHistogram::place(r.end_ns - r.start_ns),
+              join.count({++number, 0}, false));
+  }
+}
+BENCHMARK(again_with_pair);
+
 // Each with an id of its own: the long way each time, to one series.
 void ever_new_ids(benchmark::State& state) {
   RedMetrics red;
@@ -83,11 +124,13 @@ void snapshot(benchmark::State& state) {
     r.values[0] = method;
     red.add(r, cart);
   }
+  MetricSnapshot out;
   for (auto _ : state) {
-    std::vector<MetricFamily> out;
-    red.snapshot(out);
+    out.families.clear();
+    red.snapshot(out.families);
     benchmark::DoNotOptimize(out);
   }
+  state.counters["bytes"] = static_cast<double>(prometheus::approximate_bytes(out));
 }
 BENCHMARK(snapshot)->Arg(10'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
 

@@ -39,19 +39,30 @@ class Connection {
  public:
   Connection(Sink& sink, uint64_t id, uint64_t& now_ns) : sink_(sink), id_(id), now_ns_(now_ns) {}
 
+  // A server's end.
   void open() {
     ConnectionOpened event;
-    event.connection = ConnectionId{id_};
-    event.time_ns = now_ns_;
     event.role = Role::kServer;
     event.local = {.bytes = {127, 0, 0, 1}, .port = 80, .family = 4};
     event.remote = {
         .bytes = {127, 0, 0, 1}, .port = static_cast<uint16_t>(32768 + id_ % 28000), .family = 4};
     event.pid = Pid{1000};
     event.network_namespace = 4026531840;
+    open(event);
+  }
+  // An end of one's own making; its id and time are filled in.
+  void open(ConnectionOpened event) {
+    event.connection = ConnectionId{id_};
+    event.time_ns = now_ns_;
     event.opened_ns = now_ns_;
+    pid_ = event.pid;
+    position_[0] = event.position_in;
+    position_[1] = event.position_out;
     send(event);
   }
+
+  // A record of this connection found no room: the next one tells.
+  void lose_record() { state_.lost_records++; }
 
   // One record of a new turn.
   void move(Direction direction, std::string_view text, uint32_t captured) {
@@ -69,8 +80,8 @@ class Connection {
     event.bytes = static_cast<uint32_t>(text.size());
     event.captured = {reinterpret_cast<const uint8_t*>(text.data()),
                       std::min<size_t>(text.size(), captured)};
-    event.pid = Pid{1000};
-    event.tid = 1000;
+    event.pid = pid_;
+    event.tid = static_cast<uint32_t>(pid_);
     send(event);
     position_[d] += text.size();
     state_.last_turn_bytes = text.size();
@@ -96,6 +107,7 @@ class Connection {
   Sink& sink_;
   uint64_t id_;
   uint64_t& now_ns_;
+  Pid pid_{1000};
   TurnState state_;
   uint64_t position_[2] = {0, 0};
   std::vector<uint8_t> record_;

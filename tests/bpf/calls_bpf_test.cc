@@ -210,7 +210,7 @@ TEST_P(CallsTest, WhatMovesNothingIsNotTold) {
     close(server);
     MUST(hear(client).empty());
     MUST(send(client, "x", 1, MSG_NOSIGNAL) == 1);  // answered by a reset
-    usleep(20'000);
+    await_event(client, POLLERR | POLLHUP);
     MUST(send(client, "y", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
   });
   EXPECT_EQ(client().text,
@@ -274,7 +274,7 @@ TEST_P(CallsTest, ReceivingIntoALargerBufferThanTheMessage) {
   run([&](const Wire& wire) {
     const auto [client, server] = wire.pair();
     send_all(client, text);
-    usleep(10'000);
+    await_bytes(server, static_cast<int>(text.size()));
     MUST(hear(server, 1 << 16) == text);
   });
   EXPECT_TRUE(server().captured[0] == text) << server().text;

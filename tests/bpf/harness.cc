@@ -6,10 +6,13 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>
+#include <cstdlib>
 
 namespace sonde {
 namespace {
@@ -51,6 +54,12 @@ uint16_t free_port() {
   return port;
 }
 
+uint32_t network_namespace() {
+  struct stat facts{};
+  EXPECT_EQ(stat("/proc/self/ns/net", &facts), 0);
+  return static_cast<uint32_t>(facts.st_ino);
+}
+
 bool balanced(const KernelCounts& c) {
   return c[SONDE_COUNT_calls_seen] == c[SONDE_COUNT_calls_shipped] + c[SONDE_COUNT_calls_counted] +
                                           c[SONDE_COUNT_calls_off] + c[SONDE_COUNT_calls_lost] +
@@ -74,7 +83,18 @@ std::string told_counts(const KernelCounts& c) {
 
 }  // namespace
 
-std::string door_name(const testing::TestParamInfo<size_t>& door) {
+std::vector<size_t> doors_under_test() {
+  const bool functions = std::getenv("SONDE_TEST_FUNCTIONS") != nullptr;
+  std::vector<size_t> doors;
+  for (size_t i = 0; i < door_kinds().size(); i++) {
+    if (functions || !door_kinds()[i].name.starts_with("fexit")) {
+      doors.push_back(i);
+    }
+  }
+  return doors;
+}
+
+std::string door_of_suite(const testing::TestParamInfo<size_t>& door) {
   std::string name(door_kinds()[door.param].name);
   for (char& c : name) {
     c = c == '-' ? '_' : c;
@@ -89,13 +109,26 @@ void Collector::record(std::span<const uint8_t> bytes) {
   }
 }
 
+ToldEnd* Collector::end_of(ConnectionId id) {
+  return only_namespace != 0 && !ends.contains(id) ? nullptr : &ends[id];
+}
+
 void Collector::on(const ConnectionOpened& event) {
-  ends[event.connection].opened = event;
+  if (only_namespace != 0 && only_namespace != event.network_namespace) {
+    return;
+  }
+  ToldEnd& end = ends[event.connection];
+  end.opened = event;
+  end.unix_name = event.unix_name;
   order.push_back(event.connection);
 }
 
 void Collector::on(const DataMoved& event) {
-  ToldEnd& end = ends[event.connection];
+  ToldEnd* const found = end_of(event.connection);
+  if (found == nullptr) {
+    return;
+  }
+  ToldEnd& end = *found;
   const auto d = static_cast<size_t>(event.direction);
   if (event.new_turn) {
     end.text += fmt::format("turn {} ", event.state.turn);
@@ -110,6 +143,10 @@ void Collector::on(const DataMoved& event) {
   if (event.unreadable) {
     end.text += " unreadable";
   }
+  if (event.unread) {
+    end.text += " unread";
+    end.unread++;
+  }
   if (event.state.lost_records != 0) {
     end.text += fmt::format(" lost {}", event.state.lost_records);
   }
@@ -122,12 +159,18 @@ void Collector::on(const DataMoved& event) {
 }
 
 void Collector::on(const TurnProgress& event) {
-  ends[event.connection].text +=
-      fmt::format("progress {} @{} {}\n", word(event.direction), event.position, event.turn_bytes);
+  if (ToldEnd* const end = end_of(event.connection)) {
+    end->text += fmt::format("progress {} @{} {}\n", word(event.direction), event.position,
+                             event.turn_bytes);
+  }
 }
 
 void Collector::on(const ConnectionClosed& event) {
-  ToldEnd& end = ends[event.connection];
+  ToldEnd* const found = end_of(event.connection);
+  if (found == nullptr) {
+    return;
+  }
+  ToldEnd& end = *found;
   end.closed = true;
   end.close = event;
   end.lost_records = event.state.lost_records;
@@ -157,7 +200,7 @@ void Collector::on(const ProcessChanged& event) {
 
 void BpfTest::SetUp() {
   SONDE_NEEDS_ROOT();
-  options_.door = door_kinds()[GetParam()].name;
+  options_.door = door_kinds()[GetParam()].choice;
   listener_ = listen_on(AF_INET, &port_);
   listener6_ = listen_on(AF_INET6, &port6_);
   client_port_ = free_port();
@@ -188,6 +231,7 @@ void BpfTest::watch() {
   for (const uint16_t port : more_ports_) {
     off.reset(port);
   }
+  off.set(0, !watch_unix_);
   ASSERT_TRUE(kernel_->set_ports_off(off));
   ASSERT_TRUE(kernel_->start(told_));
   // What was sent and not read by us was read by the self-test. Processes of the host begin and end
@@ -220,6 +264,11 @@ void BpfTest::begin(const Scenario& scenario) {
     alarm(kScenarioSeconds);
     close(out[0]);
     close(in[1]);
+    if (watch_unix_) {
+      MUST(unshare(CLONE_NEWNET) == 0);
+      const uint32_t here = network_namespace();
+      MUST(write(out[1], &here, sizeof(here)) == sizeof(here));
+    }
     scenario(Wire(listener_.get(), listener6_.get(), client_port_, out[1], in[0]));
     _exit(0);
   }
@@ -227,6 +276,10 @@ void BpfTest::begin(const Scenario& scenario) {
   close(in[0]);
   from_child_.reset(out[0]);
   to_child_.reset(in[1]);
+  if (watch_unix_) {
+    uint32_t& there = told_.only_namespace;
+    ASSERT_EQ(read(from_child_.get(), &there, sizeof(there)), ssize_t{sizeof(there)});
+  }
 }
 
 void BpfTest::reach_pause() {
@@ -271,6 +324,7 @@ bool BpfTest::child_ended() {
 // Until each connection that opened has closed.
 void BpfTest::settle() {
   for (int waited = 0; waited < kSettlingMs; waited++) {
+    sweep_unix();
     drain();
     bool open = false;
     for (const auto& [id, end] : told_.ends) {
@@ -286,6 +340,15 @@ void BpfTest::settle() {
 void BpfTest::drain() {
   if (draining_ && kernel_) {
     kernel_->drain(65536);
+    if (kernel_->has_waiting_ends()) {
+      kernel_->tell_waiting_ends(told_);
+    }
+  }
+}
+
+void BpfTest::sweep_unix() {
+  if (watch_unix_) {
+    ASSERT_TRUE(kernel_->sweep_unix(told_));
   }
 }
 
@@ -293,7 +356,7 @@ const ToldEnd& BpfTest::client(size_t nth) { return end_of(Role::kClient, nth); 
 const ToldEnd& BpfTest::server(size_t nth) { return end_of(Role::kServer, nth); }
 
 const ToldEnd& BpfTest::end_of(Role role, size_t nth) {
-  static const ToldEnd kNone;
+  static const ToldEnd none;
   for (const ConnectionId id : told_.order) {
     const ToldEnd& end = told_.ends[id];
     if (end.opened.role == role && nth-- == 0) {
@@ -301,11 +364,23 @@ const ToldEnd& BpfTest::end_of(Role role, size_t nth) {
     }
   }
   ADD_FAILURE() << "no such end was told; there are " << told_.ends.size();
-  return kNone;
+  return none;
 }
 
 uint64_t BpfTest::counted(sonde_kernel_counter counter) {
   return (*kernel_->counters())[counter] - at_start_[counter];
+}
+
+void BpfTest::expect_joined(const ToldEnd& a, const ToldEnd& b) {
+  EXPECT_EQ(a.opened.sequence_in, b.opened.sequence_out);
+  EXPECT_EQ(a.opened.sequence_out, b.opened.sequence_in);
+  EXPECT_EQ(a.opened.near_end, b.opened.far_end);
+  EXPECT_EQ(a.opened.far_end, b.opened.near_end);
+  EXPECT_NE(a.opened.near_end, 0u);
+  EXPECT_EQ(a.opened.local, b.opened.remote);
+  EXPECT_EQ(a.opened.remote, b.opened.local);
+  EXPECT_EQ(a.opened.network_namespace, b.opened.network_namespace);
+  EXPECT_NE(a.opened.connection, b.opened.connection);
 }
 
 // Other connections of this host, although not watched, are being counted meanwhile: each instant

@@ -21,13 +21,15 @@ namespace sonde {
 
 // One end of one connection, as it was told.
 struct ToldEnd {
-  ConnectionOpened opened;
+  ConnectionOpened opened;  // without its name
+  std::string unix_name;
   bool closed = false;
   ConnectionClosed close;
   // One line for each record:
   //   turn 2 in @0 4 'pong' after 4         a new turn: its number, direction, position, bytes,
   //   captured text, and the
-  //                                         length of the turn before
+  //                                         length of the turn before; 'unread' if it is only
+  //                                         counted
   //   out @4 100 'xyz' unreadable lost 1    more of a turn; what could not be read; records lost so
   //   far progress out @2000 2000               told by the sweep: end of the stream, length of the
   //   turn close in 4 out 4 after 4 reset        positions, length of the last turn, how it ended
@@ -37,6 +39,7 @@ struct ToldEnd {
   uint64_t bytes[2] = {0, 0};  // moved, by Direction, as the records say
   std::vector<uint32_t> pids;  // of each data record
   uint32_t lost_records = 0;   // as last told
+  uint32_t unread = 0;         // turns that were counted, not read
 };
 
 class Collector : public RecordReader {
@@ -53,6 +56,11 @@ class Collector : public RecordReader {
   std::vector<std::string> processes;  // "fork 12 of 11", "exec 12 true", "exit 12"
   uint64_t read = 0;
   uint64_t undecoded = 0;
+  // If not 0: connections of other network namespaces are read and forgotten.
+  uint32_t only_namespace = 0;
+
+ private:
+  ToldEnd* end_of(ConnectionId id);
 };
 
 class BpfTest : public testing::TestWithParam<size_t> {
@@ -74,14 +82,30 @@ class BpfTest : public testing::TestWithParam<size_t> {
   // The nth end of this role in the order of opening. A missing one fails the test.
   const ToldEnd& client(size_t nth = 0);
   const ToldEnd& server(size_t nth = 0);
+  // Whether this door looks at system calls when they have returned, not at the sockets: it sees
+  // what they moved in any way, and nothing of what no system call moved.
+  bool sees_system_calls() const { return options_.door == DoorChoice::kSyscall; }
+  // Whether it looks at the kernel's functions: it sees what moved in any way, and whose bytes.
+  bool sees_functions() const {
+    return options_.door == DoorChoice::kFexitBtf || options_.door == DoorChoice::kFexitHash;
+  }
+  // Whether it sees what goes from a socket into a pipe.
+  bool sees_splices() const { return sees_system_calls() || sees_functions(); }
+  // Both ends tell of one TCP connection.
+  static void expect_joined(const ToldEnd& a, const ToldEnd& b);
   // By how much this counter moved since watch().
   uint64_t counted(sonde_kernel_counter counter);
   // Takes what is in the ring now.
   void drain();
+  // What falls silent or ends unseen is told by sweeps.
+  void sweep_unix();
 
   // For constructors of suites.
   KernelSideOptions options_;
   bool watch_at_once_ = true;  // false: the test calls watch() itself
+  // AF_UNIX is watched as well. It has no ports to tell the scenario's connections from the host's:
+  // the scenario runs in a network namespace of its own, and only what happens there is kept.
+  bool watch_unix_ = false;
 
   bool draining_ = true;  // false: the ring is left alone until finish()
   std::unique_ptr<KernelSide> kernel_;
@@ -106,10 +130,13 @@ class BpfTest : public testing::TestWithParam<size_t> {
   uint64_t sent_before_ = 0;  // records that others read: the self-test's
 };
 
-std::string door_name(const testing::TestParamInfo<size_t>& door);
+// By their place in door_kinds(). Those at functions only if it is said that this kernel allows
+// programs there (scripts/doors does): asking it takes longer than most tests.
+std::vector<size_t> doors_under_test();
+std::string door_of_suite(const testing::TestParamInfo<size_t>& door);
 
 // A suite that runs with every door.
 #define SONDE_FOR_EACH_DOOR(suite) \
-  INSTANTIATE_TEST_SUITE_P(Doors, suite, testing::Range<size_t>(0, door_kinds().size()), door_name)
+  INSTANTIATE_TEST_SUITE_P(Doors, suite, testing::ValuesIn(doors_under_test()), door_of_suite)
 
 }  // namespace sonde

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,8 +29,9 @@ void store(uint8_t* rings, uint32_t offset, uint32_t value) {
 
 }  // namespace
 
-bool Uring::available() {
+bool Uring::available(unsigned flags) {
   io_uring_params params{};
+  params.flags = flags;
   const int fd = setup(params);
   if (fd >= 0) {
     close(fd);
@@ -53,6 +55,16 @@ Uring::Uring(unsigned flags) {
   entries_ = static_cast<io_uring_sqe*>(entries);
 }
 
+void Uring::register_files(std::initializer_list<int> files) const {
+  MUST(syscall(SYS_io_uring_register, fd_, IORING_REGISTER_FILES, files.begin(), files.size()) ==
+       0);
+}
+
+void Uring::register_buffer(void* buffer, size_t bytes) const {
+  const iovec iov{buffer, bytes};
+  MUST(syscall(SYS_io_uring_register, fd_, IORING_REGISTER_BUFFERS, &iov, 1) == 0);
+}
+
 void Uring::submit(uint8_t operation, int fd, void* buffer, unsigned bytes, uint8_t sqe_flags,
                    unsigned wait) {
   const uint32_t tail = load(rings_, params_.sq_off.tail);
@@ -66,8 +78,9 @@ void Uring::submit(uint8_t operation, int fd, void* buffer, unsigned bytes, uint
   entry.len = bytes;
   store(rings_, params_.sq_off.array + slot * static_cast<uint32_t>(sizeof(uint32_t)), slot);
   store(rings_, params_.sq_off.tail, tail + 1);
-  MUST(syscall(SYS_io_uring_enter, fd_, 1, wait, wait != 0 ? IORING_ENTER_GETEVENTS : 0, nullptr,
-               0) == 1);
+  unsigned how = wait != 0 ? IORING_ENTER_GETEVENTS : 0;
+  how |= (params_.flags & IORING_SETUP_SQPOLL) != 0 ? IORING_ENTER_SQ_WAKEUP : 0;
+  MUST(syscall(SYS_io_uring_enter, fd_, 1, wait, how, nullptr, 0) == 1);
 }
 
 unsigned Uring::ready() const {

@@ -2,7 +2,9 @@
 // From the first sight of a connection to its last byte: roles, addresses, ids, positions, and the
 // many ways to end.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -13,27 +15,9 @@
 namespace sonde {
 namespace {
 
-class LifeTest : public BpfTest {
- protected:
-  // Both ends tell of one connection.
-  void expect_joined(const ToldEnd& a, const ToldEnd& b) {
-    EXPECT_EQ(a.opened.sequence_in, b.opened.sequence_out);
-    EXPECT_EQ(a.opened.sequence_out, b.opened.sequence_in);
-    EXPECT_EQ(a.opened.local, b.opened.remote);
-    EXPECT_EQ(a.opened.remote, b.opened.local);
-    EXPECT_EQ(a.opened.network_namespace, b.opened.network_namespace);
-    EXPECT_NE(a.opened.connection, b.opened.connection);
-  }
-};
+class LifeTest : public BpfTest {};
 
 constexpr Address ipv4_loopback(uint16_t port) { return {{127, 0, 0, 1}, port, 4}; }
-
-void exchange(int client, int server) {
-  say(client, "ping");
-  MUST(hear(server) == "ping");
-  say(server, "pong");
-  MUST(hear(client) == "pong");
-}
 
 void send_descriptor(int by, int fd) {
   char byte = 'd';
@@ -63,16 +47,29 @@ int receive_descriptor(int by) {
   return fd;
 }
 
-void reset_on_close(int fd) {
-  const linger now{1, 0};
-  MUST(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0);
-  close(fd);
+#ifndef TCP_FASTOPEN_NO_COOKIE
+#define TCP_FASTOPEN_NO_COOKIE 34
+#endif
+
+// Sends with the SYN, before anything is established.
+int connect_and_say(uint16_t port, std::string_view text) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  const int yes = 1;
+  MUST(setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, &yes, sizeof(yes)) == 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  MUST(sendto(fd, text.data(), text.size(), MSG_FASTOPEN, reinterpret_cast<const sockaddr*>(&to),
+              sizeof(to)) == static_cast<ssize_t>(text.size()));
+  MUST(fcntl(fd, F_SETFL, 0) == 0);
+  return fd;
 }
 
 TEST_P(LifeTest, OpeningTellsWhoAndWhere) {
   run([](const Wire& wire) {
     const auto [client, server] = wire.pair();
-    exchange(client, server);
+    ping_pong(client, server);
   });
   for (const ToldEnd* end : {&client(), &server()}) {
     EXPECT_FALSE(end->opened.midway);
@@ -90,7 +87,7 @@ TEST_P(LifeTest, OpeningTellsWhoAndWhere) {
 TEST_P(LifeTest, Ipv6) {
   run([](const Wire& wire) {
     const int client = wire.connect6("::1");
-    exchange(client, wire.accept6());
+    ping_pong(client, wire.accept6());
   });
   Address loopback{{}, port6_, 6};
   loopback.bytes[15] = 1;
@@ -103,7 +100,7 @@ TEST_P(LifeTest, Ipv6) {
 TEST_P(LifeTest, MappedIpv4IsToldAsIpv4) {
   run([](const Wire& wire) {
     const int client = wire.connect6("::ffff:127.0.0.1");
-    exchange(client, wire.accept6());
+    ping_pong(client, wire.accept6());
   });
   EXPECT_EQ(client().opened.remote, ipv4_loopback(port6_));
   EXPECT_EQ(server().opened.local, ipv4_loopback(port6_));
@@ -127,10 +124,10 @@ TEST_P(LifeTest, DescriptorPassedToAnotherProcess) {
     const pid_t other = in_child([&] {
       const int client = receive_descriptor(local[1]);
       const int server = receive_descriptor(local[1]);
-      exchange(client, server);
+      ping_pong(client, server);
     });
     const auto [client, server] = wire.pair();
-    exchange(client, server);
+    ping_pong(client, server);
     send_descriptor(local[0], client);
     send_descriptor(local[0], server);
     close(client);
@@ -165,6 +162,34 @@ TEST_P(LifeTest, AcceptedByAForkedWorker) {
   expect_joined(client(), server());
 }
 
+// One process accepts and hands out, a child for each connection serves.
+TEST_P(LifeTest, AcceptedByTheParentServedByChildren) {
+  run([](const Wire& wire) {
+    for (int i = 0; i < 3; i++) {
+      const auto [client, server] = wire.pair();
+      const pid_t worker = in_child([s = server] {
+        MUST(hear(s) == "ping");
+        say(s, "pong");
+      });
+      close(server);
+      say(client, "ping");
+      MUST(hear(client) == "pong");
+      close(client);
+      wait_for(worker);
+    }
+  });
+  for (size_t nth = 0; nth < 3; nth++) {
+    EXPECT_EQ(server(nth).text,
+              "turn 1 in @0 4 'ping'\n"
+              "turn 2 out @0 4 'pong' after 4\n"
+              "close in 4 out 4 after 4\n");
+    EXPECT_NE(server(nth).opened.pid, client(nth).opened.pid);
+    EXPECT_EQ(server(nth).pids[0], server(nth).pids[1]);
+    expect_joined(client(nth), server(nth));
+  }
+  EXPECT_NE(server(0).opened.pid, server(1).opened.pid);
+}
+
 // The kernel calls the socket closed before its last bytes are read.
 TEST_P(LifeTest, DataReadAfterBothSidesClosed) {
   run([](const Wire& wire) {
@@ -175,7 +200,7 @@ TEST_P(LifeTest, DataReadAfterBothSidesClosed) {
     MUST(hear(server).empty());
     say(server, "response late");
     close(server);
-    usleep(50'000);
+    await_event(client, POLLRDHUP);
     MUST(hear(client) == "response late");
     MUST(hear(client).empty());
     close(client);
@@ -191,7 +216,7 @@ TEST_P(LifeTest, DataReadAfterAReset) {
     const auto [client, server] = wire.pair();
     say(client, "req then rst");
     reset_on_close(client);
-    usleep(20'000);
+    await_event(server, POLLERR | POLLHUP);
     MUST(hear(server) == "req then rst");
   });
   EXPECT_EQ(server().text,
@@ -205,13 +230,13 @@ TEST_P(LifeTest, DataReadAfterAReset) {
 TEST_P(LifeTest, TheSameSocketConnectsAgain) {
   run([](const Wire& wire) {
     const auto [client, server] = wire.pair();
-    exchange(client, server);
+    ping_pong(client, server);
     sockaddr nowhere{};
     nowhere.sa_family = AF_UNSPEC;
     MUST(::connect(client, &nowhere, sizeof(nowhere)) == 0);
     close(server);
     wire.connect_again(client);
-    exchange(client, wire.accept());
+    ping_pong(client, wire.accept());
   });
   ASSERT_EQ(told_.ends.size(), 4u);
   EXPECT_NE(client(0).opened.connection, client(1).opened.connection);
@@ -230,7 +255,7 @@ TEST_P(LifeTest, ManyShortConnections) {
   run([](const Wire& wire) {
     for (size_t i = 0; i < kConnections; i++) {
       const auto [client, server] = wire.pair();
-      exchange(client, server);
+      ping_pong(client, server);
       close(client);
       close(server);
     }
@@ -250,132 +275,26 @@ TEST_P(LifeTest, AConnectionThatMovesNothingIsNotTold) {
   EXPECT_TRUE(told_.ends.empty());
 }
 
-class MidwayTest : public LifeTest {
- protected:
-  MidwayTest() { watch_at_once_ = false; }
-};
-
-// Its streams stand somewhere. The server is known by its listener, the client by nothing.
-TEST_P(MidwayTest, OpenBeforeWeCame) {
-  begin([](const Wire& wire) {
-    const int client = wire.connect_from_known_port();
+TEST_P(LifeTest, BytesThatGoWithTheSyn) {
+  run([port = port_](const Wire& wire) {
+    const int client = connect_and_say(port, "sent before there was a connection");
     const int server = wire.accept();
-    exchange(client, server);
-    say(client, "unread");  // in flight when we come
-    wire.pause();
-    MUST(hear(server) == "unread");
-    say(server, "answer");
-    MUST(hear(client) == "answer");
+    MUST(hear(server) == "sent before there was a connection");
+    say(server, "an answer");
+    MUST(hear(client) == "an answer");
+    say(client, "and more");
+    MUST(hear(server) == "and more");
   });
-  reach_pause();
-  watch();
-  resume();
-  finish();
-  ASSERT_EQ(told_.ends.size(), 2u);
-  const ToldEnd& there = server();
-  const ToldEnd& here = told_.ends[told_.order[0]].opened.role == Role::kServer
-                            ? told_.ends[told_.order[1]]
-                            : told_.ends[told_.order[0]];
-  EXPECT_NE(here.opened.role, Role::kServer);
-  for (const ToldEnd* end : {&here, &there}) {
-    EXPECT_TRUE(end->opened.midway);
-    EXPECT_EQ(end->opened.opened_ns, 0u);
-  }
-  expect_joined(here, there);
-  EXPECT_EQ(there.opened.position_in, 4u);
-  EXPECT_EQ(there.opened.position_out, 4u);
-  EXPECT_EQ(there.text,
-            "turn 1 in @4 6 'unread'\n"
-            "turn 2 out @4 6 'answer' after 6\n"
-            "close in 10 out 10 after 6\n");
-  EXPECT_EQ(here.opened.position_in, 4u);
-  EXPECT_EQ(here.opened.position_out, 10u);
-  EXPECT_EQ(here.text,
-            "turn 1 in @4 6 'answer'\n"
-            "close in 10 out 10 after 6\n");
-}
-
-TEST_P(MidwayTest, ItsListenerIsGone) {
-  begin([](const Wire& wire) {
-    const int client = wire.connect_from_known_port();
-    const int server = wire.accept();
-    wire.close_listeners();
-    exchange(client, server);
-    wire.pause();
-    exchange(client, server);
-  });
-  reach_pause();
-  listener_.reset();
-  listener6_.reset();
-  watch();
-  resume();
-  finish();
-  ASSERT_EQ(told_.ends.size(), 2u);
-  EXPECT_EQ(server().text,
-            "turn 1 in @4 4 'ping'\n"
-            "turn 2 out @4 4 'pong' after 4\n"
-            "close in 8 out 8 after 4\n");
-}
-
-// Half of it is over already: the FIN that was read is no byte.
-TEST_P(MidwayTest, HalfClosedBeforeWeCame) {
-  begin([](const Wire& wire) {
-    const int client = wire.connect_from_known_port();
-    const int server = wire.accept();
-    say(client, "ping");
-    MUST(shutdown(client, SHUT_WR) == 0);
-    MUST(hear(server) == "ping");
-    MUST(hear(server).empty());
-    wire.pause();
-    say(server, "pong");
-    MUST(hear(client) == "pong");
-  });
-  reach_pause();
-  watch();
-  resume();
-  finish();
-  EXPECT_EQ(server().text,
-            "turn 1 out @0 4 'pong'\n"
-            "close in 4 out 4 after 4\n");
-}
-
-// Which of its ports is the service's, nobody knows: it is left alone only if both are off. (The
-// other one is any port; if only that one counted, --include port=N would lose older clients of N.)
-TEST_P(MidwayTest, OfAPortThatMayBeOff) {
-  begin([](const Wire& wire) {
-    const int client = wire.connect_from_known_port();
-    const int server = wire.accept();
-    wire.pause();
-    exchange(client, server);
-  });
-  reach_pause();
-  watch();
-  std::bitset<65536> off;
-  off.set();
-  ASSERT_TRUE(kernel_->set_ports_off(off.reset(client_port_)));
-  resume();
-  finish();
-  EXPECT_EQ(told_.ends.size(), 1u) << "the server's is off: its role is known by its listener";
-}
-
-TEST_P(MidwayTest, OfPortsThatAreOff) {
-  begin([](const Wire& wire) {
-    const int client = wire.connect_from_known_port();
-    const int server = wire.accept();
-    wire.pause();
-    exchange(client, server);
-  });
-  reach_pause();
-  watch();
-  std::bitset<65536> off;
-  ASSERT_TRUE(kernel_->set_ports_off(off.set()));
-  resume();
-  finish();
-  EXPECT_TRUE(told_.ends.empty());
+  EXPECT_EQ(told_.ends.size(), 2u);
+  EXPECT_EQ(client().captured[1], "sent before there was a connectionand more");
+  EXPECT_EQ(client().captured[0], "an answer");
+  EXPECT_FALSE(client().opened.midway);
+  EXPECT_EQ(client().opened.remote, ipv4_loopback(port_));
+  EXPECT_EQ(server().captured[0], "sent before there was a connectionand more");
+  EXPECT_EQ(server().captured[1], "an answer");
 }
 
 SONDE_FOR_EACH_DOOR(LifeTest);
-SONDE_FOR_EACH_DOOR(MidwayTest);
 
 }  // namespace
 }  // namespace sonde

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies decide how many bytes are told; the turns stay exact whatever they say.
+#include <algorithm>
+
 #include "tests/bpf/harness.h"
 
 namespace sonde {
@@ -103,6 +105,61 @@ TEST_P(PoliciesTest, ABurstIsJudgedByThePolicyThatItBrought) {
   EXPECT_EQ(client().captured[0], pattern(3000));
 }
 
+// What an answer of one call holds at its ends, where most programs put the lengths of its pieces.
+std::string edges(std::string_view text, size_t front) {
+  return std::string(text.substr(0, front)) + std::string(text.substr(text.size() - 256));
+}
+
+TEST_P(PoliciesTest, OfALongCallTheEndIsToldToo) {
+  static constexpr size_t kAnswer = 200'000;
+  learn({.mode = PolicyMode::kFull});
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    say(client, "plain");
+    MUST(hear(server) == "plain");
+    const pid_t reader = in_child(
+        [c = client] { MUST(hear_all(c, 2 * kAnswer + 300).size() == 2 * kAnswer + 300); });
+    std::string text = pattern(kAnswer);
+    MUST(write(server, text.data(), text.size()) == kAnswer);
+    auto parts = pieces(text, std::array<size_t, 4>{10, kAnswer - 110, 0, 100});
+    const msghdr message = message_of(parts.data(), parts.size());
+    MUST(sendmsg(server, &message, 0) == kAnswer);
+    say(server, pattern(300));
+    wait_for(reader);
+  });
+  EXPECT_TRUE(server().captured[1] ==
+              edges(pattern(kAnswer), 65'536) + edges(pattern(kAnswer), 65'536) + pattern(300));
+  EXPECT_NE(server().text.find("out @199744 256 [256]"), std::string::npos) << server().text;
+  EXPECT_NE(server().text.find("out @399744 256 [256]"), std::string::npos);
+  EXPECT_EQ(server().bytes[1], 2 * kAnswer + 300);
+}
+
+TEST_P(PoliciesTest, ALongTurnIsToldByTheEdgesOfItsCalls) {
+  static constexpr size_t kCalls = 12;
+  static constexpr size_t kCall = 100'000;
+  learn({.mode = PolicyMode::kFull});
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    say(client, "plain");
+    MUST(hear(server) == "plain");
+    const pid_t reader =
+        in_child([c = client] { MUST(hear_all(c, kCalls * kCall + 100).size() != 0); });
+    for (size_t i = 0; i < kCalls; i++) {
+      const std::string text = pattern(kCall, i + 1);
+      MUST(write(server, text.data(), text.size()) == kCall);
+    }
+    say(server, pattern(100));
+    wait_for(reader);
+  });
+  std::string wanted;
+  for (size_t i = 0; i < kCalls; i++) {
+    // 1 MiB is used up within the eleventh.
+    wanted += edges(pattern(kCall, i + 1), i < 10 ? 65'536 : i == 10 ? 48'576 : 256);
+  }
+  EXPECT_TRUE(server().captured[1] == wanted + pattern(100)) << server().captured[1].size();
+  EXPECT_EQ(server().bytes[1], kCalls * kCall + 100);
+}
+
 TEST_P(PoliciesTest, ADecisionIsTakenAtTheNextTurn) {
   begin([](const Wire& wire) {
     const auto [client, server] = wire.pair();
@@ -204,6 +261,38 @@ TEST_P(PoliciesTest, AnExcludedProcessTellsNothingNorDoItsChildren) {
   EXPECT_GE(counted(SONDE_COUNT_calls_off), 4u);
 }
 
+// The kernel side remembers who is excluded: it must not do so for longer than that is true.
+TEST_P(PoliciesTest, AnExcludedProcessMayBeWatchedAgain) {
+  begin([](const Wire& wire) {
+    wire.pause();
+    const auto [client, server] = wire.pair();
+    for (int i = 0; i < 3; i++) {
+      say(client, "unseen");
+      MUST(hear(server) == "unseen");
+    }
+    wire.pause();
+    say(client, "seen");
+    MUST(hear(server) == "seen");
+    const auto [later, accepted] = wire.pair();
+    say(later, "from its beginning");
+    MUST(hear(accepted) == "from its beginning");
+  });
+  reach_pause();
+  ASSERT_TRUE(kernel_->watch_process(Pid{static_cast<uint32_t>(child_)}, false));
+  resume();
+  reach_pause();
+  EXPECT_TRUE(told_.ends.empty());
+  ASSERT_TRUE(kernel_->watch_process(Pid{static_cast<uint32_t>(child_)}, true));
+  resume();
+  finish();
+  const auto met = std::ranges::find_if(
+      told_.ends, [](const auto& end) { return end.second.captured[1] == "seen"; });
+  ASSERT_NE(met, told_.ends.end());
+  EXPECT_TRUE(met->second.opened.midway);
+  EXPECT_EQ(client().captured[1], "from its beginning");
+  EXPECT_EQ(server().captured[0], "from its beginning");
+}
+
 // What a process becomes is decided anew: a shell's verdict is not that of the server it starts.
 TEST_P(PoliciesTest, AnExcludedProcessVerdictEndsWithItsProgram) {
   begin([](const Wire& wire) {
@@ -217,7 +306,11 @@ TEST_P(PoliciesTest, AnExcludedProcessVerdictEndsWithItsProgram) {
   ASSERT_TRUE(kernel_->watch_process(Pid{static_cast<uint32_t>(child_)}, false));
   resume();
   finish();
-  EXPECT_EQ(client().captured[1], "from another program\n");
+  // The connection left no trace while it was the shell's: it is met by its first bytes.
+  ASSERT_EQ(told_.ends.size(), 1u);
+  const ToldEnd& met = told_.ends.begin()->second;
+  EXPECT_EQ(met.captured[1], "from another program\n");
+  EXPECT_FALSE(met.opened.midway);
 }
 
 TEST_P(PoliciesTest, PortsThatAreOffTellNothing) {
@@ -230,6 +323,121 @@ TEST_P(PoliciesTest, PortsThatAreOffTellNothing) {
   });
   EXPECT_TRUE(told_.ends.empty());
   EXPECT_GE(counted(SONDE_COUNT_calls_off), 4u);
+}
+
+// What is asked for is one thing, what we hold ourselves to another; the turns stay exact.
+TEST_P(PoliciesTest, RestrainedToHeadsNothingShipsWhole) {
+  learn({PolicyMode::kFull, {}, 0});
+  kernel_->restrain(Restraint::kHeads);
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    exchange(client, server, 10, 20'000);
+    exchange(client, server, 6000, 10);
+  });
+  EXPECT_EQ(server().captured[0], pattern(10) + pattern(SONDE_PROBE_HEAD));
+  EXPECT_EQ(server().captured[1], pattern(SONDE_PROBE_HEAD) + pattern(10));
+  EXPECT_EQ(server().unread, 0u);
+  EXPECT_EQ(server().close.state.last_turn_bytes, 10u);
+}
+
+TEST_P(PoliciesTest, RestrainedToCountingTurnsAreToldAndNotRead) {
+  learn(head(4096, 4096));
+  kernel_->restrain(Restraint::kCount);
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    exchange(client, server, 300, 20'000);
+    exchange(client, server, 40, 30);
+  });
+  EXPECT_EQ(server().text,
+            "turn 1 in @0 300 unread\n"
+            "turn 2 out @0 8192 after 300 unread\n"
+            "turn 3 in @300 40 after 20000 unread\n"
+            "turn 4 out @20000 30 after 40 unread\n"
+            "close in 340 out 20030 after 30\n");
+  EXPECT_EQ(client().unread, 4u);
+  EXPECT_EQ(counted(SONDE_COUNT_bytes_shipped), 0u);
+  EXPECT_EQ(counted(SONDE_COUNT_bytes_cut), 2u * 20'370);
+}
+
+// So that what new ones are is known.
+TEST_P(PoliciesTest, RestrainedToCountingALookIsTakenAtTheUndecided) {
+  kernel_->restrain(Restraint::kCount);
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    for (int i = 0; i < 4; i++) {
+      exchange(client, server, 300, 30);
+    }
+  });
+  EXPECT_EQ(server().captured[0], pattern(SONDE_LOOK_BYTES) + pattern(SONDE_LOOK_BYTES));
+  EXPECT_EQ(server().captured[1], pattern(30) + pattern(30));
+  EXPECT_EQ(server().unread, 8u);
+}
+
+TEST_P(PoliciesTest, ARestraintHoldsFromTheNextTurnAndEndsSo) {
+  learn(head(4096, 4096));
+  begin([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    exchange(client, server, 10, 10);
+    wire.pause();
+    exchange(client, server, 20, 20);
+    wire.pause();
+    exchange(client, server, 30, 30);
+  });
+  reach_pause();
+  kernel_->restrain(Restraint::kCount);
+  resume();
+  reach_pause();
+  kernel_->restrain(Restraint::kNone);
+  resume();
+  finish();
+  for (const ToldEnd* end : {&client(), &server()}) {
+    EXPECT_EQ(end->captured[0], pattern(10) + pattern(30));
+    EXPECT_EQ(end->captured[1], pattern(10) + pattern(30));
+    EXPECT_EQ(end->unread, 2u);
+  }
+}
+
+TEST_P(PoliciesTest, AProcessIsRestrainedAloneWithItsChildren) {
+  learn(head(4096, 4096));
+  begin([](const Wire& wire) {
+    wire.pause();
+    const auto [client, server] = wire.pair();
+    wait_for(in_child([c = client] { say(c, "from a child"); }));
+    MUST(hear(server) == "from a child");
+    wire.pause();
+    say(client, "free again");
+    MUST(hear(server) == "free again");
+    say(server, "so it is");
+    MUST(hear(client) == "so it is");
+  });
+  reach_pause();
+  const Pid pid{static_cast<uint32_t>(child_)};
+  ASSERT_TRUE(kernel_->watch_process(pid, true, Restraint::kCount));
+  resume();
+  reach_pause();
+  EXPECT_EQ(counted(SONDE_COUNT_bytes_shipped), 0u);
+  ASSERT_TRUE(kernel_->watch_process(pid, true));
+  kernel_->restrain(Restraint::kNone);
+  resume();
+  finish();
+  EXPECT_EQ(client().captured[0], "so it is");
+  EXPECT_EQ(server().captured[1], "so it is");
+}
+
+// The measure that the governor goes by.
+TEST_P(PoliciesTest, WhatOurProgramsCostIsMeasured) {
+  const auto before = kernel_->cost_ns();
+  ASSERT_TRUE(before);
+  run([](const Wire& wire) {
+    const auto [client, server] = wire.pair();
+    for (int i = 0; i < 500; i++) {
+      exchange(client, server, 100, 100);
+    }
+  });
+  const auto after = kernel_->cost_ns();
+  ASSERT_TRUE(after);
+  // 2,000 calls at least: nobody looks at one in less than a hundred nanoseconds.
+  EXPECT_GT(*after - *before, 2'000u * 20);
 }
 
 SONDE_FOR_EACH_DOOR(PoliciesTest);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -11,6 +12,8 @@
 
 namespace sonde {
 namespace {
+
+constexpr int kPatienceMs = 20'000;  // only a failure waits so long
 
 sockaddr_in address_of(int listener) {
   sockaddr_in address{};
@@ -79,6 +82,11 @@ std::pair<int, int> Wire::pair() const {
   return {client, accept()};
 }
 
+void Wire::take_backlog() const {
+  MUST(listen(listener_, 0) == 0);
+  MUST(listen(listener6_, 0) == 0);
+}
+
 void Wire::close_listeners() const {
   close(listener_);
   close(listener6_);
@@ -110,6 +118,13 @@ std::string hear(int fd, size_t most) {
   return out;
 }
 
+void ping_pong(int client, int server) {
+  say(client, "ping");
+  MUST(hear(server) == "ping");
+  say(server, "pong");
+  MUST(hear(client) == "pong");
+}
+
 std::string hear_all(int fd, size_t bytes, size_t most) {
   std::string out;
   while (out.size() < bytes) {
@@ -118,6 +133,26 @@ std::string hear_all(int fd, size_t bytes, size_t most) {
     out += more;
   }
   return out;
+}
+
+void await_event(int fd, short events) {
+  pollfd polled{fd, events, 0};
+  MUST(poll(&polled, 1, kPatienceMs) == 1 && (polled.revents & events) != 0);
+}
+
+void await_bytes(int fd, int bytes) {
+  int waiting = 0;
+  for (int ms = 0; ms < kPatienceMs && waiting < bytes; ms++) {
+    MUST(ioctl(fd, FIONREAD, &waiting) == 0);
+    usleep(waiting < bytes ? 1000 : 0);
+  }
+  MUST(waiting >= bytes);
+}
+
+void reset_on_close(int fd) {
+  const linger now{1, 0};
+  MUST(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0);
+  close(fd);
 }
 
 void wait_for(pid_t child) {

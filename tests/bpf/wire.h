@@ -4,6 +4,7 @@
 // one that does not do as it must.
 #pragma once
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -50,6 +51,8 @@ class Wire {
   // A connection: the client's end, then the server's.
   std::pair<int, int> pair() const;
   void close_listeners() const;
+  // What they accept from now on bears no trace of them.
+  void take_backlog() const;
 
   // Lets the test go on, and waits until it says so.
   void pause() const;
@@ -69,8 +72,18 @@ void send_all(int fd, std::string_view text);
 // One write and one read.
 void say(int fd, std::string_view text);
 std::string hear(int fd, size_t most = 256);
+// The client says "ping", the server "pong".
+void ping_pong(int client, int server);
 // Reads exactly so many bytes, in calls of at most so many.
 std::string hear_all(int fd, size_t bytes, size_t most = 16384);
+// Closes a TCP socket without a farewell.
+void reset_on_close(int fd);
+
+// Until poll says one of these of it: what the other end did has come. A pause of some milliseconds
+// would do on an idle machine only.
+void await_event(int fd, short events);
+// Until so many bytes wait to be read.
+void await_bytes(int fd, int bytes);
 
 // Waits for a child of the scenario that must end well.
 void wait_for(pid_t child);
@@ -81,11 +94,11 @@ pid_t in_child(const std::function<void()>& work);
 std::string pattern(size_t bytes, uint64_t seed = 1);
 
 // Buffers of the given sizes, one behind the other in text.
-template <size_t N>
-std::array<iovec, N> pieces(std::string& text, const std::array<size_t, N>& sizes) {
-  std::array<iovec, N> out{};
+template <size_t kCount>
+std::array<iovec, kCount> pieces(std::string& text, const std::array<size_t, kCount>& sizes) {
+  std::array<iovec, kCount> out{};
   size_t at = 0;
-  for (size_t i = 0; i < N; i++) {
+  for (size_t i = 0; i < kCount; i++) {
     out[i] = {text.data() + at, sizes[i]};
     at += sizes[i];
   }

@@ -19,7 +19,7 @@
 //   (at the end of each case it is closed) = GET 200 / ... [name=value]      an exchange that must
 //   come, in order; "-" is an absent value repeat 97                         the exchange before is
 //   expected so many times more ! holes_cut=1                     counters that must not be zero;
-//   all other losses must be
+//   all others that tell of a loss or a doubt must be
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -182,7 +182,7 @@ struct Cutting {
 
 std::string run(const Case& c, const Cutting& cutting) {
   Recorder recorder;
-  Flows flows(recorder, {});
+  Flows flows(recorder, {.keep_details = true});
   Kernel kernel(flows, recorder, c.role);
   kernel.open(c.midway, c.midway ? 5000 : 0, c.midway ? 7000 : 0);
   size_t at = 0;
@@ -238,7 +238,10 @@ std::string run(const Case& c, const Cutting& cutting) {
       {"holes_lost", counters.holes_lost},
       {"invalid", counters.invalid},
       {"unclassified", counters.unclassified},
-      {"bytes_dropped", counters.bytes_dropped}};
+      {"bytes_dropped", counters.bytes_dropped},
+      {"framing_doubtful", counters.framing_doubtful},
+      {"upgraded", counters.upgraded},
+      {"upgraded_bytes", counters.upgraded_bytes}};
   for (const auto& [name, count] : losses) {
     if (count != 0) {
       told += std::string("! ") + name + "=" + std::to_string(count) + "\n";
@@ -255,8 +258,9 @@ std::string expectation(const Case& c) {
     }
     text += "\n";
   }
-  for (const char* name : {"requests_lost", "answers_unpaired", "holes_cut", "holes_lost",
-                           "invalid", "unclassified", "bytes_dropped"}) {
+  for (const char* name :
+       {"requests_lost", "answers_unpaired", "holes_cut", "holes_lost", "invalid", "unclassified",
+        "bytes_dropped", "framing_doubtful", "upgraded", "upgraded_bytes"}) {
     if (const auto found = c.counters.find(name); found != c.counters.end()) {
       text += std::string("! ") + name + "=" + std::to_string(found->second) + "\n";
     }

@@ -16,6 +16,7 @@ import collections
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import time
 import traceback
@@ -23,12 +24,14 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from processes import DEADLINE_S, HERE, Server, wait_until
+from processes import DEADLINE_S, HERE, Process, Server, wait_until
 from truth import Exchanges, Kind
 
 SONDE = os.environ.get("SONDE", str(HERE.parents[1] / "build/release/sonde"))
 LINGER_S = 1  # what is counted twice or late shows within this time
 SKIP = 77
+# What a ring that was full may have lost, for Sonde(losses=...).
+OF_A_FULL_RING = ("kernel/ring_full", "ring/ring_full", "flows/answer_lost", "flows/request_not_seen")
 
 
 def skip(reason):
@@ -63,15 +66,48 @@ def run_scenarios(*scenarios):
     sys.exit(1 if failed or not chosen else 0)
 
 
+def parsed(exposition):
+    """All samples of a text exposition, by name: [(labels, value)]."""
+    found = collections.defaultdict(list)
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            found[sample.name].append((sample.labels, sample.value))
+    return found
+
+
+def counted_in(samples, role, port, service=None):
+    """The Exchanges counted by one end of the connections to a port."""
+    exchanges = Exchanges()
+
+    def each(name):
+        for labels, value in samples[f"http_{role}_{name}"]:
+            if labels.get("server_port") == str(port) and service in (None, labels["service_name"]):
+                kind = Kind(
+                    labels.get("http_request_method", ""), labels.get("http_response_status_code", ""),
+                    labels.get("http_route", ""), labels.get("error_type", ""),
+                )  # fmt: skip
+                yield exchanges[kind], int(value)
+
+    for total, value in each("request_duration_seconds_count"):
+        total.count += value
+        total.unsized += 2 * value
+    for body, name in (("request", "request_bytes"), ("response", "response_bytes")):
+        for total, value in each(f"{body}_body_size_bytes_sum"):
+            setattr(total, name, getattr(total, name) + value)
+        for total, value in each(f"{body}_body_size_bytes_count"):
+            total.unsized -= value
+    return exchanges
+
+
 class Sonde(Server):
-    """`sonde run` with these flags. When the context ends well, everything expected must hold still and the books must
-    balance; losses: reasons that may have lost something, as "stage/reason"."""
+    """`sonde run` with these flags, and without a budget unless they name one. When the context ends well, everything
+    expected must hold still and the books must balance; losses: reasons that may have lost something, as "stage/reason"."""
 
     def __init__(self, *flags, losses=(), port=None):
         super().__init__(port=port)
-        self.command = [SONDE, "run", "--listen", f"127.0.0.1:{self.port}", *flags]
+        self.command = [SONDE, "run", "--listen", f"127.0.0.1:{self.port}", "--cpu-budget=0", *flags]
         self.losses = set(losses)
-        self.sees_scrapes = "--include" not in flags  # one is always pending: that which tells so
+        self.may_wait = "--include" not in flags  # a scrape is pending that tells so
         self.expected = {}
 
     def ready(self):
@@ -106,40 +142,20 @@ class Sonde(Server):
 
     def samples(self):
         """All samples of one scrape, by name: [(labels, value)]."""
-        found = collections.defaultdict(list)
-        for family in text_string_to_metric_families(self.get("/metrics").content.decode()):
-            for sample in family.samples:
-                found[sample.name].append((sample.labels, sample.value))
-        return found
+        return parsed(self.get("/metrics").content.decode())
 
     def value(self, name):
         """Of a metric without labels."""
         [(_, value)] = self.samples()[name]
         return value
 
+    def lost(self, stage, reason):
+        [value] = [v for l, v in self.samples()["sonde_lost_total"] if (l["stage"], l["reason"]) == (stage, reason)]
+        return int(value)
+
     def counted(self, role, port, service=None):
         """The Exchanges counted by one end of the connections to a port."""
-        samples = self.samples()
-        exchanges = Exchanges()
-
-        def each(name):
-            for labels, value in samples[f"http_{role}_{name}"]:
-                if labels.get("server_port") == str(port) and service in (None, labels["service_name"]):
-                    kind = Kind(
-                        labels.get("http_request_method", ""), labels.get("http_response_status_code", ""),
-                        labels.get("http_route", ""), labels.get("error_type", ""),
-                    )  # fmt: skip
-                    yield exchanges[kind], int(value)
-
-        for total, value in each("request_duration_seconds_count"):
-            total.count += value
-            total.unsized += 2 * value
-        for body, name in (("request", "request_bytes"), ("response", "response_bytes")):
-            for total, value in each(f"{body}_body_size_bytes_sum"):
-                setattr(total, name, getattr(total, name) + value)
-            for total, value in each(f"{body}_body_size_bytes_count"):
-                total.unsized -= value
-        return exchanges
+        return counted_in(self.samples(), role, port, service)
 
     def expect(self, role, port, truth, service=None):
         """Waits until exactly the truth is counted. What is added to the truth later is expected at the end."""
@@ -183,7 +199,7 @@ class Sonde(Server):
             lost = {l["reason"]: int(v) for l, v in samples["sonde_lost_total"] if l["stage"] == stage}
             if seen != passed + pending + sum(lost.values()):
                 wrong.append(f"{stage}: seen {seen}, passed {passed}, pending {pending}, lost {lost}")
-            if pending and not self.sees_scrapes:
+            if pending and not self.may_wait:
                 wrong.append(f"{stage}: {pending} pending")
             wrong += [f"{stage}: lost {v} by {r}" for r, v in lost.items() if v and f"{stage}/{r}" not in self.losses]
 
@@ -199,3 +215,26 @@ class Sonde(Server):
             if kernel(f"{what}_seen") != sum(sums.values()):
                 wrong.append(f"kernel: {what} seen {kernel(f'{what}_seen')} != {sums}")
         return "\n".join(wrong)
+
+
+class Recorder(Process):
+    """`sonde record` with these flags, to `tape`, by default a file of its own."""
+
+    def __init__(self, *flags, tape=None):
+        super().__init__()
+        self.flags = flags
+        self.tape = tape
+
+    def prepare(self):
+        self.tape = self.tape or self.directory / "tape"
+        self.command = [SONDE, "record", *self.flags, str(self.tape)]
+
+    def ready(self):
+        return "result" in self.output()
+
+    def replayed(self, port):
+        """What `sonde replay` makes of the tape: {role: Exchanges}."""
+        done = subprocess.run([SONDE, "replay", str(self.tape)], capture_output=True, text=True, timeout=DEADLINE_S)
+        assert done.returncode == 0, done.stderr
+        samples = parsed(done.stdout)
+        return {role: counted_in(samples, role, port) for role in ("server", "client")}

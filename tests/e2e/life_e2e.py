@@ -2,35 +2,37 @@
 """How Sonde comes and goes: what it leaves behind, and what it says when it cannot come."""
 import contextlib
 import json
-import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import time
 
-from harness import SONDE, Sonde, need_programs, run_scenarios
-from processes import DEADLINE_S, Nginx, listens, wait_until
+from harness import SONDE, Recorder, Sonde, need_programs, run_scenarios
+from processes import BPFTOOL, DEADLINE_S, Nginx, Process, listens, wait_until
 from truth import Client, Exchanges
 
 FILES = {"page.html": b"p" * 612}
-CACHE = pathlib.Path(os.environ.get("SONDE_CACHE", pathlib.Path.home() / ".cache/sonde"))
-BPFTOOL = shutil.which("bpftool") or str(CACHE / "root/usr/sbin/bpftool")
 
 
-def programs_of(process):
-    """The ids of the BPF programs that a process holds."""
-    ids = set()
+def held_by(process):
+    """The BPF programs, links and maps that a process holds, as (kind, id)."""
+    held = set()
     for info in pathlib.Path(f"/proc/{process.pid}/fdinfo").iterdir():
         with contextlib.suppress(FileNotFoundError):  # a descriptor that was closed meanwhile
-            ids.update(map(int, re.findall(r"^prog_id:\s*(\d+)$", info.read_text(), re.MULTILINE)))
-    return ids
+            for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)$", info.read_text(), re.MULTILINE):
+                held.add((kind, int(number)))
+    assert {kind for kind, _ in held} == {"prog", "link", "map"}, held
+    return held
 
 
-def programs_loaded():
-    told = subprocess.run([BPFTOOL, "prog", "show", "-j"], capture_output=True, check=True, timeout=DEADLINE_S).stdout
-    return {program["id"] for program in json.loads(told)}
+def loaded():
+    """All that the kernel has."""
+    found = set()
+    for kind in ("prog", "link", "map"):
+        told = subprocess.run([BPFTOOL, kind, "show", "-j"], capture_output=True, check=True, timeout=DEADLINE_S).stdout
+        found.update((kind, each["id"]) for each in json.loads(told))
+    return found
 
 
 def refused(*words):
@@ -47,36 +49,64 @@ def ends_in_order():
             for _ in range(100):
                 client.ask("GET", "/page.html")
             sonde.expect_both(nginx.port, truth)
-            programs = programs_of(sonde.process)
-            assert programs and programs <= programs_loaded()
+            page = sonde.get("/").content.decode()
+            assert page.startswith("Sonde ") and "services" in page and "/metrics" in page, page
+            held = held_by(sonde.process)
+            assert held <= loaded()
             began = time.monotonic()
             assert sonde.stop(number) == 0, sonde.output()
             assert time.monotonic() - began < 10
             assert not listens(sonde.port)
-            wait_until("its programs are gone", lambda: not programs & programs_loaded())
+            wait_until("nothing of it is left", lambda: not held & loaded())
             client.ask("GET", "/page.html")
 
 
-def killed_under_load():
-    """Nothing is pinned: the kernel takes everything down, and traffic does not notice."""
-    with Nginx(files=FILES) as nginx, Sonde("--include", f"port={nginx.port}") as sonde:
-        programs = programs_of(sonde.process)
-        command = ["wrk", "-t1", "-c32", "-d4s", f"http://127.0.0.1:{nginx.port}/page.html"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
-            wait_until("it counts", lambda: sonde.counted("server", nginx.port).count() > 1000)
-            sonde.process.kill()
-            sonde.process.wait()
-            wait_until("its programs are gone", lambda: not programs & programs_loaded())
-            assert load.poll() is None, "the load ended before"
-            told, _ = load.communicate(timeout=DEADLINE_S)
-        assert load.returncode == 0 and "Socket errors" not in told and "Non-2xx" not in told, told
+def comes_and_goes_under_load():
+    """Nothing is pinned: however it ends, the kernel takes everything down, and traffic never notices."""
+    with Nginx(files=FILES) as nginx:
+        url = f"http://127.0.0.1:{nginx.port}/page.html"
+        with Process("wrk", "-t1", "-c32", "-d300s", url) as load:
+            for end in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
+                with Sonde("--include", f"port={nginx.port}") as sonde:
+                    held = held_by(sonde.process)
+                    wait_until("it counts", lambda: sonde.counted("server", nginx.port).count() > 1000)
+                    sonde.process.send_signal(end)
+                    sonde.process.wait(timeout=DEADLINE_S)
+                    wait_until("nothing of it is left", lambda: not held & loaded())
+            code = load.stop(signal.SIGINT)  # it tells what it has so far
+            told = load.output()
+        assert code == 0 and " requests in " in told and "Socket errors" not in told and "Non-2xx" not in told, told
+
+
+def drains_at_the_end():
+    """What was answered before the signal is on the tape, though Sonde had not looked at it yet."""
+    with Nginx(files=FILES) as nginx, Recorder("--include", f"port={nginx.port}", "--batch-interval=1s") as recorder:
+        truth = Exchanges()
+        for _ in range(5):
+            client = Client(nginx.port, truth)
+            for _ in range(100):
+                client.ask("GET", "/page.html")
+            client.close()
+        assert recorder.stop() == 0, recorder.output()
+        counted = recorder.replayed(nginx.port)
+        for role in ("server", "client"):
+            wrong = counted[role].difference(truth.seen_by(role))
+            assert not wrong, f"{role} side:\n{wrong}"
 
 
 def port_taken():
-    with Nginx(files=FILES) as nginx:
-        code, told = refused("--listen", f"127.0.0.1:{nginx.port}")
+    """By another Sonde, say, which goes on as if nothing had been."""
+    with Nginx(files=FILES) as nginx, Sonde("--include", f"port={nginx.port}") as first:
+        truth = Exchanges()
+        client = Client(nginx.port, truth)
+        for _ in range(50):
+            client.ask("GET", "/page.html")
+        code, told = refused("--listen", f"127.0.0.1:{first.port}")
         assert code == 1, (code, told)
-        assert f"127.0.0.1:{nginx.port}" in told and "--listen" in told, told
+        assert f"127.0.0.1:{first.port}" in told and "--listen" in told, told
+        for _ in range(50):
+            client.ask("GET", "/page.html")
+        first.expect_both(nginx.port, truth)
 
 
 def wrong_use():
@@ -106,4 +136,4 @@ def two_at_once():
 
 
 need_programs("nginx", "wrk", BPFTOOL)
-run_scenarios(ends_in_order, killed_under_load, port_taken, wrong_use, two_at_once)
+run_scenarios(ends_in_order, comes_and_goes_under_load, drains_at_the_end, port_taken, wrong_use, two_at_once)

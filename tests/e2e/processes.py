@@ -14,6 +14,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
+CACHE = pathlib.Path(os.environ.get("SONDE_CACHE") or pathlib.Path.home() / ".cache/sonde")
+BPFTOOL = shutil.which("bpftool") or str(CACHE / "root/usr/sbin/bpftool")
 DEADLINE_S = float(os.environ.get("DEADLINE_S", 60))  # of anything awaited: a loaded machine is no failure
 
 

@@ -4,7 +4,7 @@ import os
 import socket
 
 from harness import Sonde, run_scenarios
-from processes import DEADLINE_S, HttpServer, PythonServer
+from processes import DEADLINE_S, HttpServer, PythonServer, wait_until
 from truth import Client, Exchanges
 
 
@@ -25,9 +25,24 @@ def http_1_0():
                 for path in ("/page.html", "/large.bin", "/missing"):
                     Client(server.port, truth).ask("GET", path)
                 Client(server.port, truth).ask("HEAD", "/large.bin")
-                Client(server.port, truth).ask("POST", "/page.html", b"nobody wants this")
+                Client(server.port, truth).ask("POST", "/page.html")
             sonde.expect_both(server.port, truth)
             assert sonde.counted("server", server.port, "http.server").count() == truth.count()
+
+
+def bodies_that_nobody_reads():
+    """The server answers without reading the body: what it did not read did not come to it."""
+    with HttpServer({"page.html": b"page"}) as server, Sonde("--include", f"port={server.port}") as sonde:
+        truth = Exchanges()
+        for _ in range(20):
+            Client(server.port, truth).ask("POST", "/page.html", b"nobody wants this")
+        sonde.expect("client", server.port, truth)
+        wait_until(
+            lambda: f"the server's end: {sonde.counted('server', server.port)}",
+            lambda: sonde.counted("server", server.port).count() == 20,
+        )
+        [(kind, total)] = sonde.counted("server", server.port).items()
+        assert kind.status == "501" and total.request_bytes <= 20 * 17 and total.unsized == 0
 
 
 def kept_connections():
@@ -102,4 +117,4 @@ def interim_answers():
         sonde.expect_both(server.port, truth)
 
 
-run_scenarios(http_1_0, kept_connections, odd_answers, unknown_methods, uploads, interim_answers)
+run_scenarios(http_1_0, bodies_that_nobody_reads, kept_connections, odd_answers, unknown_methods, uploads, interim_answers)

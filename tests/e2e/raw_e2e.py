@@ -157,7 +157,7 @@ def answers_that_do_not_come():
     """The server closes or resets instead of answering: the exchange counts, as an error without a status."""
     with raw_server() as server, watching(server) as sonde:
         by_server, by_client = Exchanges(), Exchanges()
-        for how, error in (("die", "connection_closed"), ("reset", "connection_reset")):
+        for how, error in (("die", "closed"), ("reset", "reset")):
             for _ in range(5):
                 with connect(server.port) as connection:
                     burst(connection, by_server, count=1)
@@ -167,7 +167,7 @@ def answers_that_do_not_come():
                         assert connection.recv(1) == b""
                 by_client.add("GET", "", f"/{how}", error=error)
                 # Who resets closes its own end in order.
-                by_server.add("GET", "", f"/{how}", error="connection_closed")
+                by_server.add("GET", "", f"/{how}", error="closed")
         sonde.expect("client", server.port, by_client)
         sonde.expect("server", server.port, by_server)
 
@@ -186,7 +186,7 @@ def a_client_that_gives_up():
                 (kind.method, kind.status, kind.route): total.count
                 for role in ("server", "client")
                 for kind, total in sonde.counted(role, nginx.port).items()
-                if kind.error.startswith("connection_")
+                if kind.error in ("closed", "reset")
             }
             return kinds == {("GET", "200", "/large.bin"): 5} and all(
                 sonde.counted(role, nginx.port).count() == 5 for role in ("server", "client")

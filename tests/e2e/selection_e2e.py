@@ -100,7 +100,7 @@ def never_itself():
         sonde.expect("client", sonde.port, truth, "curl")
         sonde.expect("server", sonde.port, Exchanges())
         services = {labels["service_name"] for labels, _ in sonde.samples()["target_info"]}
-        wait_until("curl is the only service", lambda: services == {"curl"})
+        assert services == {"curl"}, services
 
 
 need_programs("nginx", "curl")

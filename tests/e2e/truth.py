@@ -66,11 +66,13 @@ class Client:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
 
     def ask(self, method, path, body=None, headers=None, route=None):
-        """Gives the answer, its body in .content. A route is given where it is not the path."""
+        """Gives the answer, its body in .content. A route is given where it is not the path. A body is bytes, or a list
+        of them, sent as chunks."""
         self.connection.request(method, path, body, headers or {})
         answer = self.connection.getresponse()
         answer.content = answer.read()
-        self.truth.add(method, answer.status, route or path.split("?")[0], len(body or b""), len(answer.content))
+        size = sum(map(len, body)) if isinstance(body, list) else len(body or b"")
+        self.truth.add(method, answer.status, route or path.split("?")[0], size, len(answer.content))
         return answer
 
     def close(self):

@@ -11,6 +11,7 @@
 #include "userspace/config/reference.h"
 #include "userspace/config/sources.h"
 #include "userspace/config/value.h"
+#include "userspace/config/yaml_text.h"
 
 namespace {
 
@@ -49,9 +50,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (problems.lines().size() > kMaxProblems) {
     abort();
   }
+  // What is printed can be read, and means the same.
+  Config again;
+  Problems none;
+  apply_yaml(config_yaml(config), "printed", again, none);
   for (const Option& option : options()) {
-    Config again;
-    if (!is_list(option) && set_value(option, value_text(option, config), again)) {
+    if (!option.path.empty() && !same_value(option, config, again)) {
       abort();
     }
   }

@@ -52,6 +52,15 @@ constexpr std::string_view kWords[] = {
     "HTTP/1.1 100 Continue\r\n\r\n",
     "HTTP/1.1 101 Up\r\n\r\n",
     "HTTP/1.0 200 OK\r\n\r\n",
+    "PUT /d HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    "POST /e HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "POST /f HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n",
+    "GET /g HTTP/1.1\r\nHost: h\r\n",
+    "GET http://h:1/?q HTTP/1.1\r\nUser-Agent: u\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "\r\n",
     "5\r\nhello\r\n",
     "0\r\n\r\n",
     "hello",
@@ -130,6 +139,10 @@ class Script {
     event.role = static_cast<Role>(how % 3);
     event.midway = (how & 4) != 0;
     event.local.port = event.remote.port = (how & 8) != 0 ? 80 : 0;
+    if ((how & 0x18) == 0x10) {
+      event.local.family = event.remote.family = kUnixFamily;
+      event.unix_name = kWords[how >> 5];
+    }
     event.position_in = s.position[0] = position(0, how >> 4);
     flows_.on(event);
   }
@@ -192,7 +205,8 @@ class Script {
                {.max_connections = kMaxConnections,
                 .max_pending_bytes = 200,
                 .max_pending_bytes_total = 400,
-                .max_pending_requests = kMaxPendingRequests}};
+                .max_pending_requests = kMaxPendingRequests,
+                .keep_details = true}};
   std::array<Sides, 4> sides_;
 };
 

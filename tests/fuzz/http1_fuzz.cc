@@ -51,7 +51,8 @@ std::string read_all(Side side, std::string_view stream, size_t piece) {
           told.append(value).push_back('|');
         }
         told.append(head.path).append(std::to_string(head.body_bytes)).push_back('\n');
-        if (head.length == Length::kUntilEnd || head.upgrade || head.body_bytes > stream.size()) {
+        if (head.length == Length::kUntilEnd || head.length == Length::kUnclear || head.upgrade ||
+            head.body_bytes > stream.size()) {
           return told;
         }
         at += head.body_bytes;
@@ -59,6 +60,7 @@ std::string read_all(Side side, std::string_view stream, size_t piece) {
         break;
       case Step::kSkip:
         require(before > in.left());
+        require(parser->body_bytes(side, skip) <= parser->body_bytes(side, 0));
         if (skip > stream.size()) {
           return told + "beyond";
         }
@@ -66,7 +68,7 @@ std::string read_all(Side side, std::string_view stream, size_t piece) {
         seen = std::max(seen, std::min(at, stream.size()));
         break;
       case Step::kEnd:
-        told.append("end ").append(std::to_string(parser->body_bytes(side))).push_back('\n');
+        told.append("end ").append(std::to_string(parser->body_bytes(side, 0))).push_back('\n');
         break;
       case Step::kInvalid:
         return told + "invalid";

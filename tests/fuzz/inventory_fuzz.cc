@@ -6,6 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "userspace/inventory/cgroup_path.h"
+#include "userspace/inventory/container_files.h"
+#include "userspace/inventory/declared.h"
 #include "userspace/inventory/printable.h"
 #include "userspace/inventory/proc_root.h"
 #include "userspace/inventory/selection.h"
@@ -31,7 +34,41 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 'p':
       user_in_passwd(text, "root");
+      home_in_passwd(text, 0);
       break;
+    case 'e':
+      if (const auto declared = read_declared(text)) {
+        if (declared->others.size() > kMaxDeclaredLabels ||
+            printable(declared->name, kMaxLabelValue) != declared->name) {
+          abort();
+        }
+        // What tells of an environment says the same as all of it.
+        if (read_declared(telling_variables(text)) != declared) {
+          abort();
+        }
+      }
+      break;
+    case 'c': {
+      const CgroupFacts facts = read_cgroup_path(text);
+      if (facts.container_id.size() > text.size() || facts.unit.size() > text.size()) {
+        abort();
+      }
+      read_unit_name(text);
+      break;
+    }
+    case 'j': {
+      Container container;
+      read_docker_config(text, container);
+      read_bundle_config(text, container);
+      read_storage_list(text, container);
+      has_cgroup(text, "/x");
+      read_docker_root(text);
+      if (container.name.size() > kMaxContainerName ||
+          printable(container.name, kMaxContainerName) != container.name) {
+        abort();
+      }
+      break;
+    }
     default: {  // the executable, then the words
       const size_t end = text.find('\0');
       const std::string_view executable = text.substr(0, end);

@@ -3,10 +3,12 @@
 // headers.
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "exporters/prometheus/negotiate.h"
 #include "exporters/web/request.h"
+#include "exporters/web/users.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sonde;
@@ -27,6 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     sane &= inside(header.name) && inside(header.value) && !header.name.empty();
     prometheus::negotiate_format(header_value(request, header.name));
     prometheus::accepts_gzip(header.value);
+    std::string decoded;
+    sane &=
+        !web::decode_base64(header.value, decoded) || decoded.size() <= header.value.size() / 4 * 3;
   }
   // The same head whatever stands behind it, and none before its end.
   web::RequestHead again;

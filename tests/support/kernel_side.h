@@ -67,15 +67,22 @@ class Kernel {
   static constexpr uint64_t kProbeLimit = 64 * 1024;
   static constexpr uint64_t kProbeHead = 4096;
   static constexpr uint64_t kFullLimit = 1024 * 1024;
+  static constexpr uint64_t kCallLimit = 64 * 1024;
+  static constexpr uint64_t kEdge = 256;
+  static constexpr uint32_t kLookTurns = 4;
+  static constexpr uint64_t kLookBytes = 256;
 
   Kernel(Flows& flows, Recorder& recorder, Role role, uint64_t id = 1)
       : flows_(flows), recorder_(recorder), role_(role), id_(id) {}
 
   uint64_t now = 1'000'000'000'000;
+  uint8_t local_host = 1;  // of 127.0.0.x
   uint16_t local_port = 8080;
   uint16_t remote_port = 40000;
-  bool obey = true;         // the advice that comes for this connection
-  Policy policy;            // in force
+  std::string unix_name;  // not empty: AF_UNIX, the server being so named
+  bool obey = true;       // the advice that comes for this connection
+  Policy policy;          // in force
+  Restraint restraint = Restraint::kNone;
   bool lose_next = false;   // the next record finds no room
   bool delay_next = false;  // the next record comes only with flush()
   uint64_t records = 0;     // sent so far
@@ -88,10 +95,15 @@ class Kernel {
     event.time_ns = event.opened_ns = now;
     event.role = role_;
     event.midway = midway;
-    event.local.bytes = {127, 0, 0, 1};
+    event.local.bytes = {127, 0, 0, local_host};
     event.local.port = local_port;
     event.remote.bytes = {10, 0, 0, 2};
     event.remote.port = remote_port;
+    if (!unix_name.empty()) {
+      event.local = event.remote = {.bytes = {}, .port = 0, .family = kUnixFamily};
+      (role_ == Role::kServer ? event.local : event.remote).bytes = {0xd1, 0x9e, 0x57};
+      event.unix_name = unix_name;
+    }
     event.pid = Pid{42};
     event.position_in = position_in;
     event.position_out = position_out;
@@ -124,10 +136,12 @@ class Kernel {
     position_[d] += length;
     turn_bytes_ += length;
     turn_end_ns_ = now;
-    const uint64_t cut = std::min<uint64_t>(bytes.size(), room);
+    const uint64_t cut = std::min<uint64_t>({bytes.size(), room, kCallLimit});
+    const uint64_t tail =
+        ships_whole() && bytes.size() == length ? std::min(length - cut, kEdge) : 0;
     turn_budget_used_ += std::min(length, room);
     shipped_[d] += std::min(length, room);
-    if (!ship || policy.mode == PolicyMode::kOff || policy.mode == PolicyMode::kCount) {
+    if (!ship || policy.mode == PolicyMode::kOff) {
       return;
     }
     DataMoved event;
@@ -136,11 +150,18 @@ class Kernel {
     event.direction = direction;
     event.new_turn = new_turn;
     event.unreadable = bytes.size() < length;
+    event.unread = new_turn && restraint == Restraint::kCount;
     event.state = state(d);
     event.position = position;
-    event.bytes = static_cast<uint32_t>(length);
+    event.bytes = static_cast<uint32_t>(length - tail);
     event.pid = Pid{42};
     send(event, bytes.substr(0, cut));
+    if (tail != 0) {
+      event.new_turn = false;
+      event.position += event.bytes;
+      event.bytes = static_cast<uint32_t>(tail);
+      send(event, bytes.substr(length - tail));
+    }
   }
 
   void flush() {
@@ -185,16 +206,29 @@ class Kernel {
  private:
   Direction asks() const { return role_ == Role::kClient ? Direction::kOut : Direction::kIn; }
 
+  bool ships_whole() const {
+    return restraint == Restraint::kNone &&
+           (policy.mode == PolicyMode::kFull || (policy.mode == PolicyMode::kHead && next_whole_));
+  }
+
   uint64_t budget(size_t direction) const {
     const auto rest = [](uint64_t limit, uint64_t used) { return limit - std::min(limit, used); };
+    if (ships_whole()) {
+      return std::max(rest(kFullLimit, turn_budget_used_), kEdge);
+    }
+    const bool probes = policy.mode == PolicyMode::kProbe;
+    if (restraint == Restraint::kCount) {
+      return probes && turn_ <= kLookTurns ? rest(kLookBytes, turn_budget_used_) : 0;
+    }
+    if (restraint == Restraint::kHeads && (probes || policy.mode == PolicyMode::kFull)) {
+      return rest(kProbeHead, turn_budget_used_);
+    }
     switch (policy.mode) {
       case PolicyMode::kProbe:
         return std::max(rest(kProbeLimit, shipped_[direction]),
                         rest(kProbeHead, turn_budget_used_));
       case PolicyMode::kHead:
-        return rest(next_whole_ ? kFullLimit : policy.head[direction], turn_budget_used_);
-      case PolicyMode::kFull:
-        return rest(kFullLimit, turn_budget_used_);
+        return rest(policy.head[direction], turn_budget_used_);
       default:
         return 0;
     }

@@ -35,7 +35,7 @@ class ProcTree {
         << start << " 0 0\n";
     std::ofstream(directory / "status") << "Name:\tx\nUid:\t0\t33\t33\t33\nGid:\t0\t0\t0\t0\n";
     std::ofstream(directory / "cmdline") << arguments;
-    std::ofstream(directory / "cgroup") << "0::/system.slice/x.service\n";
+    std::ofstream(directory / "cgroup") << "0::/user.slice/session-1.scope\n";
     std::filesystem::remove(directory / "exe");
     std::filesystem::create_symlink(exe, directory / "exe");
   }

@@ -10,13 +10,16 @@
 #include "userspace/config/nearest.h"
 #include "userspace/config/sources.h"
 #include "userspace/config/value.h"
+#include "userspace/config/yaml_text.h"
 
 namespace sonde {
 namespace {
 
 constexpr OptionGroup kAllGroups[] = {
-    OptionGroup::kGeneral, OptionGroup::kWeb,       OptionGroup::kKernel, OptionGroup::kPipeline,
-    OptionGroup::kLimits,  OptionGroup::kSelection, OptionGroup::kRecord, OptionGroup::kReplay};
+    OptionGroup::kGeneral, OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
+    OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
+    OptionGroup::kRoutes,  OptionGroup::kRecord,   OptionGroup::kReplay};
+static_assert(std::size(kAllGroups) == kOptionGroups);
 
 struct Outcome {
   Config config;
@@ -153,9 +156,9 @@ TEST_F(ConfigTest, WrongFlagsAreNamed) {
       "--ring-size: '1048576' is not a power of two from 64KiB to 1GiB, in KiB, MiB or GiB\n");
   EXPECT_EQ(load({"--ring-size=18446744073709551615GiB"}).problems.substr(0, 12), "--ring-size:");
   EXPECT_EQ(load({"--speed=nan"}).problems, "--speed: 'nan' is not a number from 0 to 1000\n");
-  EXPECT_EQ(
-      load({"--door=socktpraw"}).problems,
-      "--door: 'socktpraw' is not one of auto, socktp-btf, socktp-raw; did you mean socktp-raw?\n");
+  EXPECT_EQ(load({"--door=socktpraw"}).problems,
+            "--door: 'socktpraw' is not one of auto, socktp-btf, socktp-raw, fexit-btf, "
+            "fexit-hash, syscall; did you mean socktp-raw?\n");
   EXPECT_EQ(load({"stray"}).problems, "'stray': unexpected word: this command takes flags only\n");
 }
 
@@ -168,12 +171,47 @@ TEST_F(ConfigTest, FlagsOfOtherCommandsAreRefused) {
 }
 
 TEST_F(ConfigTest, OperandsFillTheirOption) {
-  EXPECT_EQ(load({"a.tape"}, {}, nullptr, "record.tape").config.record.tape, "a.tape");
-  EXPECT_EQ(load({"--", "--odd"}, {}, nullptr, "record.tape").config.record.tape, "--odd");
-  EXPECT_EQ(load({"a", "b"}, {}, nullptr, "record.tape").problems,
+  EXPECT_EQ(load({"a.tape"}, {}, nullptr, "tape").config.record.tape, "a.tape");
+  EXPECT_EQ(load({"--", "--odd"}, {}, nullptr, "tape").config.record.tape, "--odd");
+  EXPECT_EQ(load({"a", "b"}, {}, nullptr, "tape").problems,
             "'b': unexpected word: this command takes one\n");
-  EXPECT_EQ(load({"a", "b"}, {}, "replay: {tapes: [z]}", "replay.tapes").config.replay.tapes,
+  EXPECT_EQ(load({"a", "b"}, {}, "replay: {tapes: [z]}", "tapes").config.replay.tapes,
             (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(ConfigTest, PrintedConfigurationReadsBackAsItself) {
+  const Outcome first =
+      load({"--include=exe=*/a\\,b,port=80-90,port=443",
+            "--exclude=args=say \"hi\"\\\\ #x: {,user=u", "--listen=[::1]:1", "--max-memory=32MiB",
+            "--door=socktp-raw", "--raw", "--speed=0.25", "--tapes=a b", "--tapes=c",
+            "--name-rule=exe=nginx,name=front\\,1,label.team=web: \"a\"", "--route=/a/{id}"});
+  ASSERT_EQ(first.problems, "");
+  const std::string printed = config_yaml(first.config);
+  const Outcome again = load({}, {}, printed.c_str());
+  EXPECT_EQ(again.problems, "") << printed;
+  for (const Option& option : options()) {
+    EXPECT_TRUE(option.path.empty() || same_value(option, first.config, again.config))
+        << option.path << "\n"
+        << printed;
+  }
+  EXPECT_NE(printed.find("  listen: \"[::1]:1\"  # set\n"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("  series: 20000\n"), std::string::npos);
+}
+
+TEST_F(ConfigTest, CopiesOfAllValuesMakeTheSameConfig) {
+  const Outcome from = load({"--include=exe=a", "--log-level=warn", "--shards=3", "--raw"});
+  Config to;
+  for (const Option& option : options()) {
+    copy_value(option, from.config, to);
+    EXPECT_TRUE(same_value(option, from.config, to)) << option.flag;
+  }
+  EXPECT_EQ(to.selection.include, from.config.selection.include);
+  EXPECT_EQ(to.log.level, log::Level::kWarn);
+}
+
+TEST_F(ConfigTest, TheFileCanBeAnOperand) {
+  EXPECT_EQ(load({"/nowhere/x.yaml"}, {}, nullptr, "config").problems,
+            "/nowhere/x.yaml: cannot be opened: No such file or directory\n");
 }
 
 TEST_F(ConfigTest, EnvironmentSlipsWarnAndStrangersDoNot) {
@@ -184,7 +222,8 @@ TEST_F(ConfigTest, EnvironmentSlipsWarnAndStrangersDoNot) {
       out.warnings,
       (std::vector<std::string>{"'SONDE_LISTN': unknown variable; did you mean SONDE_LISTEN?"}));
   EXPECT_EQ(load({}, {"SONDE_DOOR=window"}).problems,
-            "SONDE_DOOR: 'window' is not one of auto, socktp-btf, socktp-raw\n");
+            "SONDE_DOOR: 'window' is not one of auto, socktp-btf, socktp-raw, fexit-btf, "
+            "fexit-hash, syscall\n");
 }
 
 TEST_F(ConfigTest, NamedFileMustBeThere) {
@@ -222,7 +261,8 @@ TEST_F(ConfigTest, WrongRulesAreNamed) {
   EXPECT_EQ(load({"--include=nginx"}).problems,
             "--include: 'nginx' is not a rule such as exe=*/nginx,port=80-90,user=www-data\n");
   EXPECT_EQ(load({"--include=exec=a"}).problems,
-            "--include: 'exec' is no part of a rule (exe, args, port, user, cgroup); did you mean "
+            "--include: 'exec' is no part of a rule (exe, args, port, user, cgroup, container); "
+            "did you mean "
             "exe?\n");
   for (const char* port : {"0", "65536", "90-80", "a", "", "1-", "-1", "80 81"}) {
     const std::string flag = std::string("--include=port=") + port;

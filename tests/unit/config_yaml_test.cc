@@ -93,11 +93,13 @@ TEST(ConfigYaml, RulesAsMapsListsAndText) {
 
 TEST(ConfigYaml, WrongRulesNameTheirLine) {
   EXPECT_EQ(problems_of("selection:\n  include:\n    - {}\n"),
-            "f:3: selection.include: a rule needs at least one of exe, args, port, user, cgroup\n");
+            "f:3: selection.include: a rule needs at least one of exe, args, port, user, cgroup, "
+            "container\n");
   EXPECT_EQ(problems_of("selection:\n  include:\n    - exe: [a]\n"),
             "f:3: selection.include: 'exe' must be text, not a list\n");
   EXPECT_EQ(problems_of("selection:\n  include:\n    - exe: a\n      prot: 3\n"),
-            "f:4: selection.include: 'prot' is no part of a rule (exe, args, port, user, cgroup); "
+            "f:4: selection.include: 'prot' is no part of a rule (exe, args, port, user, cgroup, "
+            "container); "
             "did you "
             "mean port?\n");
   EXPECT_EQ(problems_of("selection:\n  include:\n    - [a]\n"),
@@ -122,6 +124,48 @@ TEST(ConfigYaml, EndlessNestingComesBack) {
                             "- - ? ", ",", "a: "}) {
     EXPECT_NE(problems_of(repeated(piece, kMaxYamlBytes)), "") << piece;
   }
+}
+
+TEST(ConfigYaml, NamingRulesAndPatterns) {
+  Config config;
+  Problems problems;
+  apply_yaml(
+      "naming:\n"
+      "  rules:\n"
+      "    - {exe: nginx, port: [80, 443], name: front, namespace: shop, labels: {team: web}}\n"
+      "    - container=cart,name=a\\,b,label.system=x\n"
+      "  labels: [team]\n"
+      "routes:\n"
+      "  patterns: [\"/users/{id}\", \"shop:/cart/**\"]\n",
+      "f", config, problems);
+  EXPECT_EQ(problems.text(), "");
+  ASSERT_EQ(config.naming.rules.size(), 2u);
+  EXPECT_EQ(config.naming.rules[0].match.executable, "nginx");
+  EXPECT_EQ(config.naming.rules[0].match.ports.size(), 2u);
+  EXPECT_EQ(config.naming.rules[0].name, "front");
+  EXPECT_EQ(config.naming.rules[0].name_space, "shop");
+  EXPECT_EQ(config.naming.rules[0].labels, (Labels{{"team", "web"}}));
+  EXPECT_EQ(config.naming.rules[1].match.container, "cart");
+  EXPECT_EQ(config.naming.rules[1].name, "a,b");
+  EXPECT_EQ(config.naming.labels, std::vector<std::string>{"team"});
+  EXPECT_EQ(config.routes.patterns.size(), 2u);
+}
+
+TEST(ConfigYaml, WrongNamingRulesNameTheirLine) {
+  EXPECT_EQ(problems_of("naming:\n  rules:\n    - exe: a\n"),
+            "f:3: naming.rules: a rule needs at least one of name, namespace, instance, labels\n");
+  EXPECT_EQ(problems_of("naming:\n  rules:\n    - {name: a, labels: {http_route: x}}\n"),
+            "f:3: naming.rules: label 'http_route' is a name that metrics need for themselves\n");
+  EXPECT_EQ(problems_of("naming:\n  rules:\n    - {name: a, labels: {a.b: x, a_b: y}}\n"),
+            "f:3: naming.rules: label 'a_b' is given twice\n");
+  EXPECT_EQ(problems_of("selection:\n  include:\n    - {exe: a, labels: {b: c}}\n"),
+            "f:3: selection.include: 'labels' must be text, not a map\n");
+  EXPECT_EQ(
+      problems_of("routes:\n  patterns: [users]\n"),
+      "f:2: routes.patterns: 'users' must be a path such as /users/{id}, or one after the name "
+      "of a service and a colon\n");
+  EXPECT_EQ(problems_of("routes:\n  patterns: [\"/a/**/b\"]\n"),
+            "f:2: routes.patterns: '/a/**/b' ** must be its end\n");
 }
 
 }  // namespace

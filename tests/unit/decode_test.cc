@@ -51,6 +51,18 @@ ConnectionOpened some_open() {
   return open;
 }
 
+ConnectionOpened some_unix_open() {
+  ConnectionOpened open;
+  open.connection = ConnectionId{7};
+  open.role = Role::kServer;
+  open.local = {.bytes = {1, 2, 3, 4, 5, 6, 7, 8}, .port = 0, .family = kUnixFamily};
+  open.remote = {.bytes = {}, .port = 0, .family = kUnixFamily};
+  open.near_end = 7;
+  open.far_end = 8;
+  open.unix_name = "/run/app.sock";
+  return open;
+}
+
 // The least there is of an event of a connection.
 template <typename E>
 E bare() {
@@ -109,6 +121,37 @@ TEST(Decode, OpenComesBackWhole) {
   EXPECT_EQ(open.position_in, 13u);
   EXPECT_EQ(open.position_out, 14u);
   EXPECT_EQ(open.opened_ns, 4u);
+  EXPECT_EQ(open.near_end, 0xc'0000'000bu);
+  EXPECT_EQ(open.far_end, 0xb'0000'000cu);
+}
+
+TEST(Decode, OpenOfAUnixSocketComesBackWhole) {
+  const std::vector<uint8_t> record = record_of(some_unix_open());
+  Event event;
+  ASSERT_EQ(decode(record, event), DecodeStep::kOk);
+  const auto& open = std::get<ConnectionOpened>(event);
+  EXPECT_EQ(open.local, some_unix_open().local);
+  EXPECT_EQ(open.remote, some_unix_open().remote);
+  EXPECT_EQ(open.near_end, 7u);
+  EXPECT_EQ(open.far_end, 8u);
+  EXPECT_EQ(open.unix_name, "/run/app.sock");
+}
+
+TEST(Decode, NamesOfUnixSockets) {
+  using namespace std::string_view_literals;
+  struct Row {
+    std::string_view bound, told;
+  };
+  for (const Row& row : {Row{"/a\0"sv, "/a"sv}, Row{"/a"sv, "/a"sv}, Row{""sv, ""sv},
+                         Row{"\0abstract\0name"sv, "\0abstract\0name"sv}, Row{"\0"sv, "\0"sv},
+                         Row{"/a\0behind it"sv, "/a"sv}}) {
+    ConnectionOpened open = some_unix_open();
+    open.unix_name = row.bound;
+    const std::vector<uint8_t> record = record_of(open);
+    Event event;
+    ASSERT_EQ(decode(record, event), DecodeStep::kOk);
+    EXPECT_EQ(std::get<ConnectionOpened>(event).unix_name, row.told);
+  }
 }
 
 TEST(Decode, ProgressCloseAndProcessComeBackWhole) {
@@ -153,8 +196,54 @@ TEST(Decode, ProgressCloseAndProcessComeBackWhole) {
   EXPECT_EQ(std::get<ProcessChanged>(event).parent, Pid{2});
 }
 
+TEST(Decode, AnExecWithItsWords) {
+  ProcessChanged exec;
+  exec.change = ProcessChange::kExec;
+  exec.pid = Pid{7};
+  exec.parent = Pid{1};
+  exec.name = "python3";
+  exec.executable = "/usr/bin/python3";
+  exec.arguments = {"python3\0app.py\0", 15};
+  exec.environment = {"A=1\0B=2\0", 8};
+  Event event;
+  std::vector<uint8_t> record = record_of(exec);
+  ASSERT_EQ(decode(record, event), DecodeStep::kOk);
+  const auto& told = std::get<ProcessChanged>(event);
+  EXPECT_EQ(told.executable, exec.executable);
+  EXPECT_EQ(told.arguments, exec.arguments);
+  EXPECT_EQ(told.environment, exec.environment);
+  EXPECT_FALSE(told.environment_cut);
+
+  sonde_exec_record raw{};
+  const auto again = [&] {
+    std::memcpy(record.data(), &raw, sizeof(raw));
+    return decode(record, event);
+  };
+  std::memcpy(&raw, record.data(), sizeof(raw));
+  // Of an environment that was cut the last variable may not be whole.
+  raw.process.header.flags = SONDE_FLAG_CUT;
+  raw.environment_bytes = 7;
+  ASSERT_EQ(again(), DecodeStep::kOk);
+  EXPECT_EQ(std::get<ProcessChanged>(event).environment, std::string_view("A=1\0", 4));
+  EXPECT_TRUE(std::get<ProcessChanged>(event).environment_cut);
+  // A link's path is not the file's.
+  std::memcpy(raw.file, "python3.11", sizeof("python3.11"));
+  ASSERT_EQ(again(), DecodeStep::kOk);
+  EXPECT_EQ(std::get<ProcessChanged>(event).executable, "python3.11");
+
+  raw.arguments_bytes = sizeof(raw.arguments) + 1;
+  EXPECT_EQ(again(), DecodeStep::kBadField);
+  raw.arguments_bytes = 0;
+  raw.environment_bytes = sizeof(raw.environment) + 1;
+  EXPECT_EQ(again(), DecodeStep::kBadField);
+  raw.environment_bytes = 0;
+  raw.process.change = SONDE_PROCESS_FORK;
+  EXPECT_EQ(again(), DecodeStep::kBadField);
+}
+
 TEST(Decode, EveryTruncationIsShort) {
-  const std::vector<Event> events = {some_data(), some_open(), bare<ConnectionClosed>(),
+  const std::vector<Event> events = {some_data(),          some_open(),
+                                     some_unix_open(),     bare<ConnectionClosed>(),
                                      bare<TurnProgress>(), ProcessChanged{}};
   for (const Event& event : events) {
     const std::vector<uint8_t> record = record_of(event);
@@ -203,7 +292,7 @@ TEST(Decode, LiesAboutDataAreRefused) {
   EXPECT_EQ(changed<Raw>(some_data(), [](Raw& r) { r.position = UINT64_MAX - 98; }),
             DecodeStep::kBadField);
   EXPECT_EQ(changed<Raw>(some_data(), [](Raw& r) { r.header.kind = 0; }), DecodeStep::kUnknownKind);
-  EXPECT_EQ(changed<Raw>(some_data(), [](Raw& r) { r.header.kind = 6; }), DecodeStep::kUnknownKind);
+  EXPECT_EQ(changed<Raw>(some_data(), [](Raw& r) { r.header.kind = 7; }), DecodeStep::kUnknownKind);
 }
 
 TEST(Decode, LiesAboutOthersAreRefused) {
@@ -213,6 +302,29 @@ TEST(Decode, LiesAboutOthersAreRefused) {
   EXPECT_EQ(changed<Open>(some_open(), [](Open& r) { r.pad2 = 1; }), DecodeStep::kBadField);
   EXPECT_EQ(changed<Open>(some_open(), [](Open& r) { r.header.direction = 1; }),
             DecodeStep::kBadField);
+  EXPECT_EQ(changed<Open>(some_open(), [](Open& r) { r.pad = 1; }), DecodeStep::kBadField);
+  EXPECT_EQ(changed<Open>(some_open(), [](Open& r) { r.peer = 1; }), DecodeStep::kBadField);
+  EXPECT_EQ(changed<Open>(some_open(), [](Open& r) { r.name_bytes = 1; }), DecodeStep::kBadSize);
+  const auto unix_open = some_unix_open();
+  EXPECT_EQ(changed<Open>(unix_open, [](Open& r) { r.name_bytes++; }), DecodeStep::kBadSize);
+  EXPECT_EQ(changed<Open>(unix_open, [](Open& r) { r.family = 4; }), DecodeStep::kBadField);
+  EXPECT_EQ(changed<Open>(unix_open, [](Open& r) { r.local_port = 1; }), DecodeStep::kBadField);
+  EXPECT_EQ(changed<Open>(unix_open, [](Open& r) { r.sequence_in = 1; }), DecodeStep::kBadField);
+  std::vector<uint8_t> long_name(sizeof(Open) + 256);
+  Open raw{};
+  raw.header = {.kind = SONDE_RECORD_OPEN,
+                .direction = 0,
+                .flags = 0,
+                .size = sizeof(Open) + 256,
+                .connection = 1,
+                .time_ns = 0};
+  raw.family = SONDE_FAMILY_UNIX;
+  raw.name_bytes = SONDE_UNIX_NAME + 1;
+  std::memcpy(long_name.data(), &raw, sizeof(raw));
+  EXPECT_EQ(step_of(long_name), DecodeStep::kBadField);
+  raw.name_bytes = SONDE_UNIX_NAME;
+  std::memcpy(long_name.data(), &raw, sizeof(raw));
+  EXPECT_EQ(step_of(long_name), DecodeStep::kOk);
   using Process = sonde_process_record;
   EXPECT_EQ(changed<Process>(ProcessChanged{}, [](Process& r) { r.change = 4; }),
             DecodeStep::kBadField);

@@ -40,10 +40,12 @@ class InventoryTest : public testing::Test {
   // The name known for a pid; empty: none.
   static std::string name_of(const Inventory& inventory, uint32_t pid) {
     const std::shared_ptr<const Process> process = inventory.find(Pid{pid});
-    return process == nullptr ? "" : process->service_name;
+    return process == nullptr ? "" : process->program;
   }
 
-  Inventory inventory(size_t max = kMaxProcesses) { return Inventory(ProcRoot(root_), max); }
+  Inventory inventory(size_t max = kMaxProcesses) {
+    return Inventory(ProcRoot(root_), max, Containers("/nonexistent"));
+  }
 
   ProcTree tree_;
   const fs::path& root_ = tree_.root();
@@ -58,8 +60,8 @@ TEST_F(InventoryTest, ReadsWhatProcHas) {
   EXPECT_EQ(read->executable, "/usr/sbin/nginx");
   EXPECT_EQ(read->command_line, "nginx -g");
   EXPECT_EQ(read->user, 33u);
-  EXPECT_EQ(read->cgroup, "/system.slice/x.service");
-  EXPECT_EQ(read->service_name, "nginx");
+  EXPECT_EQ(read->cgroup, "/user.slice/session-1.scope");
+  EXPECT_EQ(read->program, "nginx");
 }
 
 TEST_F(InventoryTest, ScanFindsAllAndCountsWhatItCouldNot) {
@@ -109,6 +111,54 @@ TEST_F(InventoryTest, AProgramThatEndedBeforeItWasReadHasItsShortName) {
   all.on_process(exec);
   EXPECT_EQ(name_of(all, 20), "curl");
   EXPECT_EQ(all.find(Pid{20})->executable, "curl");
+}
+
+TEST_F(InventoryTest, AProgramThatIsGoneIsWhatTheKernelSideTold) {
+  Inventory all = inventory();
+  ProcessChanged exec = change(ProcessChange::kExec, 20);
+  exec.name = "python3";
+  exec.executable = "python3.11";
+  exec.arguments = {"python3\0/srv/a-long-name-of-a-script.py\0-v\0", 43};
+  exec.environment = {"OTEL_RESOURCE_ATTRIBUTES=team=web\0", 34};
+  all.on_process(exec);
+  const auto told = all.find(Pid{20});
+  ASSERT_NE(told, nullptr);
+  EXPECT_EQ(told->program, "a-long-name-of-a-script");
+  EXPECT_EQ(told->command_line, "python3 /srv/a-long-name-of-a-script.py -v");
+  ASSERT_NE(told->declared, nullptr);
+  EXPECT_EQ(told->declared->others, (Labels{{"team", "web"}}));
+  EXPECT_EQ(all.count(InventoryCount::told), 1u);
+}
+
+TEST_F(InventoryTest, AUnitIsItsMainProgramAndNotWhatThatStarts) {
+  const auto add = [&](int pid, int parent, const std::string& exe, const std::string& arguments,
+                       const std::string& cgroup) {
+    add_process(pid, 100, exe, arguments);
+    std::ofstream(root_ / std::to_string(pid) / "stat")
+        << pid << " (x) S " << parent << " 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0\n";
+    std::ofstream(root_ / std::to_string(pid) / "cgroup") << "0::" << cgroup << "\n";
+  };
+  using namespace std::string_literals;
+  const std::string shop = "/system.slice/shop.service";
+  const std::string cron = "/system.slice/cron.service";
+  add(1, 0, "/sbin/init", "init"s, "/init.scope");
+  add(10, 1, "/bin/dash", "sh\0/srv/start\0"s, shop);
+  add(9, 10, "/usr/bin/python3", "python3\0-m\0gunicorn\0shop:app\0"s, shop);
+  add(11, 9, "/usr/bin/python3", "python3\0-m\0gunicorn\0shop:app\0"s, shop);
+  add(12, 9, "/usr/bin/python3", "python3\0-c\0spawn\0"s, shop);
+  add(13, 9, "/usr/bin/convert", "convert\0"s, shop);
+  add(20, 1, "/usr/sbin/cron", "cron\0"s, cron);
+  add(21, 20, "/bin/dash", "sh\0-c\0job\0"s, cron);
+  add(22, 21, "/usr/bin/python3", "python3\0job.py\0"s, cron);
+  Inventory all = inventory();
+  ASSERT_TRUE(all.scan().has_value());
+  for (const uint32_t pid : {10u, 9u, 11u, 12u}) {
+    EXPECT_EQ(all.find(Pid{pid})->unit, "shop.service") << pid;
+  }
+  EXPECT_EQ(all.find(Pid{13})->unit, "");
+  EXPECT_EQ(all.find(Pid{20})->unit, "cron.service");
+  EXPECT_EQ(all.find(Pid{21})->unit, "");
+  EXPECT_EQ(all.find(Pid{22})->unit, "");
 }
 
 TEST_F(InventoryTest, AProcessWithoutMemoryIsGoneUnlessItIsTheKernels) {
@@ -210,7 +260,7 @@ TEST_F(InventoryTest, LongCommandLinesAreCut) {
   const auto read = ProcRoot(root_).read(Pid{7});
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->command_line.size(), kMaxCommandLine);
-  EXPECT_EQ(read->service_name, "com.acme.Shop");
+  EXPECT_EQ(read->program, "Shop");
 }
 
 // Run under the thread sanitizer this checks the locks; under any it checks that what is held stays
@@ -224,7 +274,7 @@ TEST_F(InventoryTest, ManyMayAskWhileOneWrites) {
     while (!done) {
       for (uint32_t pid = 1; pid < 200; ++pid) {
         if (const auto process = all.find(Pid{pid})) {
-          ASSERT_EQ(process->service_name, "x");
+          ASSERT_EQ(process->program, "x");
         }
       }
     }
@@ -249,7 +299,7 @@ TEST(InventoryOnThisHost, ReadsItself) {
   ASSERT_TRUE(all.scan().has_value());
   const auto self = all.find(Pid{static_cast<uint32_t>(::getpid())});
   ASSERT_NE(self, nullptr);
-  EXPECT_EQ(self->service_name, "inventory_test");
+  EXPECT_EQ(self->program, "inventory_test");
   EXPECT_EQ(self->user, ::geteuid());
   EXPECT_EQ(self->parent, Pid{static_cast<uint32_t>(::getppid())});
   EXPECT_NE(self->start_ticks, 0u);

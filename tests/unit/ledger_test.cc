@@ -37,6 +37,16 @@ TEST(Ledger, KernelBalances) {
   EXPECT_EQ(total_lost(ledger), 4u + 10u) << "what is sent from files is not lost";
 }
 
+TEST(Ledger, WhatTheKernelSkippedIsLost) {
+  auto counters = kernel_counters();
+  const uint64_t seen = kernel_ledger(counters).seen;
+  counters[SONDE_COUNT_runs_missed] = 7;
+  const StageLedger ledger = kernel_ledger(counters);
+  EXPECT_EQ(ledger.seen, seen + 7);
+  EXPECT_EQ(total_lost(ledger), 4u + 10u + 7u);
+  EXPECT_EQ(unexplained(ledger), 0);
+}
+
 TEST(Ledger, AReasonNobodyCountsShows) {
   auto counters = kernel_counters();
   ++counters[SONDE_COUNT_calls_seen];

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/histogram_point.h"
 #include "userspace/pipeline/target_info.h"
 
 namespace sonde {
@@ -33,20 +34,23 @@ TEST(Merge, SamePointsAddUpOthersStandBeside) {
 }
 
 TEST(Merge, HistogramsAddUpBucketByBucket) {
-  const auto make = [](std::vector<uint64_t> counts, double sum, uint64_t count) {
+  const auto make = [](std::vector<uint64_t> counts, double sum) {
     MetricFamily family;
     family.name = "h";
     family.kind = MetricKind::kHistogram;
-    family.points.push_back({labels("1"), HistogramValue{std::move(counts), sum, count}});
+    add_histogram_point(family, *labels("1"), counts, sum);
     return family;
   };
   std::vector<MetricFamily> total;
-  merge_families(total, {make({1, 0, 2}, 0.5, 3)});
-  merge_families(total, {make({0, 4, 1}, 1.25, 5)});
+  merge_families(total, {make({1, 0, 2}, 0.5)});
+  merge_families(total, {make({0, 4, 1}, 1.25)});
+  merge_families(total, {make({5}, 0)});
+  merge_families(total, {make({0, 0, 0, 6}, 9)});
   const auto& value = std::get<HistogramValue>(total[0].points[0].value);
-  EXPECT_EQ(value.counts, (std::vector<uint64_t>{1, 4, 3}));
-  EXPECT_DOUBLE_EQ(value.sum, 1.75);
-  EXPECT_EQ(value.count, 8u);
+  EXPECT_EQ(std::vector(value.counts.begin(), value.counts.end()),
+            (std::vector<uint64_t>{6, 4, 3, 6}));
+  EXPECT_DOUBLE_EQ(value.sum, 10.75);
+  EXPECT_EQ(value.count, 19u);
 }
 
 TEST(Merge, InfoIsThereOnce) {
@@ -58,12 +62,17 @@ TEST(Merge, InfoIsThereOnce) {
                                                             .extra = {{"team", "a"}}});
   const auto again = std::make_shared<const Service>(*cart);
   const ServiceRef services[] = {cart, again};
-  const TargetFacts facts{.host_name = "host", .sonde_version = "1"};
+  const TargetFacts facts{.host_name = "host", .host_id = "4711", .sonde_version = "1"};
   std::vector<MetricFamily> total;
-  merge_families(total, {target_info(services, facts)});
-  merge_families(total, {target_info(services, facts)});
-  ASSERT_EQ(total.size(), 1u);
+  for (int shard = 0; shard < 2; ++shard) {
+    std::vector<MetricFamily> part;
+    append_target_info(services, facts, part);
+    merge_families(total, std::move(part));
+  }
+  ASSERT_EQ(total.size(), 2u);
   EXPECT_EQ(total[0].name, "target");
+  EXPECT_EQ(total[1].name, "traces.target");
+  EXPECT_EQ(*total[0].points[0].labels, *total[1].points[0].labels);
   ASSERT_EQ(total[0].points.size(), 1u);
   EXPECT_EQ(std::get<uint64_t>(total[0].points[0].value), 1u);
   EXPECT_EQ(*total[0].points[0].labels, (Labels{{"instance", "host:1"},
@@ -71,11 +80,15 @@ TEST(Merge, InfoIsThereOnce) {
                                                 {"service.name", "cart"},
                                                 {"service.namespace", "shop"},
                                                 {"team", "a"},
+                                                {"host.id", "4711"},
                                                 {"host.name", "host"},
                                                 {"os.type", "linux"},
+                                                {"source", "sonde"},
+                                                {"telemetry.sdk.language", "go"},
                                                 {"telemetry.sdk.name", "sonde"},
                                                 {"telemetry.sdk.version", "1"},
-                                                {"telemetry.sdk.language", "go"}}));
+                                                {"telemetry.distro.name", "sonde"},
+                                                {"telemetry.distro.version", "1"}}));
 }
 
 }  // namespace

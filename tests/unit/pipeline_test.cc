@@ -5,7 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "tests/bench/synthetic.h"
 #include "userspace/pipeline/books.h"
@@ -117,6 +121,42 @@ TEST_P(PipelineTest, LeavesOutWhatIsNotWatched) {
   EXPECT_EQ(counted(snapshot_, "http.server.request.duration"), exchanges * 9 / 10);
   EXPECT_EQ(snapshot_.shards.records_excluded, 10u * (2 + 2 * 10));
   EXPECT_GE(policies_.count, 10u);
+  expect_balance(snapshot_);
+}
+
+// Connections that repeat themselves know their series: they must ask anew, and nothing may be
+// counted twice or not at all.
+TEST_P(PipelineTest, NewRoutesHoldFromTheNextRecordOn) {
+  PipelineOptions options;
+  options.shards = GetParam();
+  Pipeline pipeline(directory_, policies_, options);
+  const synthetic::Shape shape{.connections = 20, .exchanges = 100};
+  const uint64_t opened = shape.connections;
+  const uint64_t first_half = opened + uint64_t{shape.connections} * shape.exchanges;
+  const std::vector<std::string> patterns = {"/{page}"};
+  uint64_t records = 0;
+  const uint64_t exchanges = synthetic::traffic(shape, [&](std::span<const uint8_t> record) {
+    pipeline.record(record);
+    if (++records == first_half) {
+      pipeline.set_routes(RoutePatterns(patterns));
+    }
+  });
+  pipeline.flush();
+  pipeline.snapshot(snapshot_);
+  std::map<std::string, uint64_t> by_route;
+  for (const MetricFamily& family : snapshot_.families) {
+    for (const MetricPoint& point : family.points) {
+      const auto route = std::ranges::find(*point.labels, "http.route", &Labels::value_type::first);
+      if (family.name == "http.server.request.duration" && route != point.labels->end()) {
+        by_route[route->second] += std::get<HistogramValue>(point.value).count;
+      }
+    }
+  }
+  const std::map<std::string, uint64_t> halves = {{"/index", exchanges / 2},
+                                                  {"/{page}", exchanges / 2}};
+  EXPECT_EQ(by_route, halves);
+  EXPECT_EQ(snapshot_.red.counted, exchanges);
+  EXPECT_EQ(pipeline.services().size(), 1u);
   expect_balance(snapshot_);
 }
 

@@ -12,6 +12,7 @@
 
 #include "exporters/prometheus/encode.h"
 #include "exporters/prometheus/names.h"
+#include "tests/support/histogram_point.h"
 
 namespace sonde::prometheus {
 namespace {
@@ -40,10 +41,8 @@ MetricSnapshot sample() {
                                  "How \"long\"\nit\\took.");
   duration.bounds =
       std::make_shared<const std::vector<double>>(std::vector<double>{0, 0.005, 1, 10});
-  duration.points.push_back({labels({{"http.route", "/users/*"}}),
-                             HistogramValue{.counts = {0, 2, 1, 0, 4}, .sum = 70.25, .count = 7}});
-  duration.points.push_back(
-      {labels({}), HistogramValue{.counts = {1, 0, 0, 0, 0}, .sum = 0, .count = 1}});
+  add_histogram_point(duration, {{"http.route", "/users/*"}}, {0, 2, 1, 0, 4}, 70.25);
+  add_histogram_point(duration, {}, {1, 0, 0, 0, 0}, 0);
   snapshot.families.push_back(duration);
 
   MetricFamily lost = family("sonde.lost", "", MetricKind::kCounter);
@@ -58,14 +57,8 @@ MetricSnapshot sample() {
   return snapshot;
 }
 
-std::string encoded(const MetricSnapshot& snapshot, Format format) {
-  std::string out;
-  encode_text(snapshot, format, out);
-  return out;
-}
-
 TEST(PrometheusEncode, Text) {
-  EXPECT_EQ(encoded(sample(), Format::kText),
+  EXPECT_EQ(encode(sample(), Format::kText),
             R"(# TYPE target_info gauge
 # HELP target_info Help.
 target_info{job="a\\b\"c\nd",os_type="linux"} 1
@@ -95,7 +88,7 @@ process_cpu_utilization_ratio 0.5
 }
 
 TEST(PrometheusEncode, OpenMetrics) {
-  EXPECT_EQ(encoded(sample(), Format::kOpenMetrics),
+  EXPECT_EQ(encode(sample(), Format::kOpenMetrics),
             R"(# TYPE target info
 # HELP target Help.
 target_info{job="a\\b\"c\nd",os_type="linux"} 1
@@ -128,8 +121,8 @@ process_cpu_utilization_ratio 0.5
 }
 
 TEST(PrometheusEncode, EmptySnapshot) {
-  EXPECT_EQ(encoded({}, Format::kText), "");
-  EXPECT_EQ(encoded({}, Format::kOpenMetrics), "# EOF\n");
+  EXPECT_EQ(encode({}, Format::kText), "");
+  EXPECT_EQ(encode({}, Format::kOpenMetrics), "# EOF\n");
 }
 
 TEST(PrometheusEncode, NamesThatAreSpeltAlikeAreOneLabel) {
@@ -137,7 +130,64 @@ TEST(PrometheusEncode, NamesThatAreSpeltAlikeAreOneLabel) {
   snapshot.families.push_back(family("x", "", MetricKind::kGauge, ""));
   snapshot.families[0].points.push_back(
       {labels({{"a.b", "1"}, {"c", "2"}, {"a_b", "3"}, {"a-b", "4"}}), std::nan("")});
-  EXPECT_EQ(encoded(snapshot, Format::kText), "# TYPE x gauge\nx{a_b=\"1;3;4\",c=\"2\"} NaN\n");
+  EXPECT_EQ(encode(snapshot, Format::kText), "# TYPE x gauge\nx{a_b=\"1;3;4\",c=\"2\"} NaN\n");
+}
+
+// A byte that is no text would cost the whole scrape; what a format escapes comes back as it was.
+TEST(PrometheusEncode, AnyBytesInALabel) {
+  MetricSnapshot snapshot;
+  snapshot.families.push_back(family("x", "", MetricKind::kGauge, "a\xFF\\b"));
+  const auto value_of = [&](std::string value) {
+    snapshot.families[0].points.clear();
+    snapshot.families[0].points.push_back({labels({{"v", std::move(value)}}), uint64_t{1}});
+    const std::string text = encode(snapshot, Format::kText);
+    const size_t from = text.find("v=\"") + 3;
+    return text.substr(from, text.rfind('"') - from);
+  };
+  EXPECT_EQ(value_of("\u00e9\u20ac\U0001F600"), "\u00e9\u20ac\U0001F600");
+  EXPECT_EQ(value_of("tab\tcr\rbell\a"), "tab\tcr\rbell\a");
+  EXPECT_EQ(value_of("\\n\n\"\\"), R"(\\n\n\"\\)");
+  EXPECT_EQ(value_of(std::string("a\0b", 3)), "a\uFFFDb");
+  for (const std::string bad : {"\xFF", "\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                                "\xE2\x82", "\xF0\x9F\x98", "\x80", "\xE0\x80\x80"}) {
+    const std::string got = value_of("a" + bad + "z");
+    EXPECT_TRUE(got.starts_with("a\uFFFD") && got.ends_with("\uFFFDz")) << got;
+    EXPECT_EQ(got.find(bad), std::string::npos);
+  }
+  EXPECT_NE(encode(snapshot, Format::kText).find("# HELP x a\uFFFD\\\\b\n"), std::string::npos);
+}
+
+TEST(PrometheusEncode, CreatedSamplesWhenAskedFor) {
+  MetricSnapshot snapshot;
+  snapshot.start_wall_ns = 1'700'000'000'042'999'999;
+  snapshot.families.push_back(family("c", "", MetricKind::kCounter, ""));
+  snapshot.families[0].points.push_back({labels({{"a", "1"}}), uint64_t{7}});
+  snapshot.families[0].points.push_back({labels({}), uint64_t{8}, 1'800'000'000'500'000'000});
+  snapshot.families.push_back(family("g", "", MetricKind::kGauge, ""));
+  snapshot.families[1].points.push_back({labels({}), uint64_t{9}});
+  EXPECT_EQ(encode(snapshot, Format::kOpenMetrics, {.created_samples = true}),
+            "# TYPE c counter\nc_total{a=\"1\"} 7\nc_created{a=\"1\"} 1700000000.042\n"
+            "c_total 8\nc_created 1800000000.500\n# TYPE g gauge\ng 9\n# EOF\n");
+  EXPECT_EQ(encode(snapshot, Format::kOpenMetrics).find("_created"), std::string::npos);
+  EXPECT_EQ(encode(snapshot, Format::kText, {.created_samples = true}).find("_created"),
+            std::string::npos);
+}
+
+TEST(PrometheusEncode, ExemplarsInOpenMetricsOnly) {
+  MetricSnapshot snapshot;
+  snapshot.families.push_back(family("h", "", MetricKind::kHistogram, ""));
+  snapshot.families[0].bounds = std::make_shared<const std::vector<double>>(std::vector<double>{1});
+  MetricPoint& point = add_histogram_point(snapshot.families[0], {}, {1, 1}, 9);
+  auto& exemplars = std::get<HistogramValue>(point.value).exemplars;
+  exemplars.push_back({.value = 8, .wall_ns = 0, .trace_id = "fff", .span_id = "0"});
+  exemplars.push_back(
+      {.value = 1, .wall_ns = 1'700'000'000'000'000'000, .trace_id = "abc", .span_id = "de"});
+  EXPECT_EQ(encode(snapshot, Format::kOpenMetrics),
+            "# TYPE h histogram\n"
+            "h_bucket{le=\"1.0\"} 1 # {trace_id=\"abc\",span_id=\"de\"} 1 1700000000.000\n"
+            "h_bucket{le=\"+Inf\"} 2 # {trace_id=\"fff\",span_id=\"0\"} 8\n"
+            "h_sum 9\nh_count 2\n# EOF\n");
+  EXPECT_EQ(encode(snapshot, Format::kText).find("trace_id"), std::string::npos);
 }
 
 // The reference translator's own output for these names (OpenTelemetry to Prometheus).
@@ -209,9 +259,18 @@ import sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 for f in parse(sys.stdin.read()):
     for s in f.samples:
-        print(f.name, f.type, f.unit, s.name, sorted(s.labels.items()), float(s.value))
+        print(f.name, f.type, f.unit, s.name, sorted(s.labels.items()), float(s.value), s.exemplar and s.exemplar.value)
 ')";
-  const auto [status, said] = judge(script, encoded(sample(), Format::kOpenMetrics));
+  // With all that the format can say.
+  MetricSnapshot full = sample();
+  full.start_wall_ns = 1'700'000'000'000'000'000;
+  auto& exemplars = std::get<HistogramValue>(full.families[1].points[0].value).exemplars;
+  exemplars.push_back({.value = 0.003,
+                       .wall_ns = 1'700'000'001'000'000'000,
+                       .trace_id = std::string(32, 'a'),
+                       .span_id = std::string(16, 'b')});
+  const auto [status, said] =
+      judge(script, encode(full, Format::kOpenMetrics, {.created_samples = true}));
   EXPECT_EQ(status, 0) << said;
   EXPECT_NE(
       said.find(R"(target info  target_info [('job', 'a\\b"c\nd'), ('os_type', 'linux')] 1.0)"),
@@ -219,7 +278,7 @@ for f in parse(sys.stdin.read()):
       << said;
   EXPECT_NE(said.find("http_server_request_duration_seconds histogram seconds "
                       "http_server_request_duration_seconds_bucket [('http_route', '/users/*'), "
-                      "('le', '0.005')] 2.0"),
+                      "('le', '0.005')] 2.0 0.003"),
             std::string::npos)
       << said;
   EXPECT_NE(judge(script, "x 1\n").first, 0) << "the parser must be one that can say no";
@@ -229,7 +288,7 @@ TEST(PrometheusEncode, PromtoolHasNothingToSay) {
   if (judge("promtool --version", "").first != 0) {
     GTEST_SKIP() << "promtool is not installed";
   }
-  const auto [status, said] = judge("promtool check metrics", encoded(sample(), Format::kText));
+  const auto [status, said] = judge("promtool check metrics", encode(sample(), Format::kText));
   EXPECT_EQ(status, 0) << said;
   EXPECT_NE(judge("promtool check metrics", "x{ 1\n").first, 0);
 }

@@ -14,11 +14,20 @@ namespace {
 
 constexpr auto kText = Format::kText;
 constexpr auto kOpenMetrics = Format::kOpenMetrics;
+constexpr auto kProtobuf = Format::kProtobuf;
 
 // As Prometheus 3.5 and 2.42 send them.
 constexpr std::string_view kPrometheus35 =
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;"
     "q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/"
+    "openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+constexpr std::string_view kPrometheus242Native =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
+    "application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;"
+    "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+constexpr std::string_view kPrometheus35Text =
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/"
     "openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
     "text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 constexpr std::string_view kPrometheus242 =
@@ -27,8 +36,19 @@ constexpr std::string_view kPrometheus242 =
 
 TEST(Negotiate, Formats) {
   for (const auto& [accept, want] : {
-           std::pair<std::string_view, Format>{kPrometheus35, kOpenMetrics},
+           std::pair<std::string_view, Format>{kPrometheus35, kProtobuf},
+           {kPrometheus242Native, kProtobuf},
+           {kPrometheus35Text, kOpenMetrics},
            {kPrometheus242, kOpenMetrics},
+           {"application/vnd.google.protobuf", kText},
+           {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily", kText},
+           {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+            kText},
+           {"application/vnd.google.protobuf;proto=some.Other;encoding=delimited", kText},
+           {"APPLICATION/vnd.google.protobuf; Encoding=Delimited; "
+            "proto=\"io.prometheus.client.MetricFamily\"; q=0.3,text/plain;q=0.2",
+            kProtobuf},
+           {"text/plain;version=1.0.0;escaping=underscores", kText},
            {"", kText},
            {"*/*", kText},
            {"text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", kText},
@@ -47,7 +67,20 @@ TEST(Negotiate, Formats) {
            {";;;,,,=;q=", kText},
            {"application/json", kText},
        }) {
-    EXPECT_EQ(negotiate_format(accept), want) << accept;
+    EXPECT_EQ(negotiate_format(accept).format, want) << accept;
+  }
+}
+
+// Names are spelt one way; who asks for a scheme is told which.
+TEST(Negotiate, Escaping) {
+  for (const auto& [accept, tell] : {
+           std::pair<std::string_view, bool>{kPrometheus35, false},  // that is not protobuf's
+           {kPrometheus35Text, true},
+           {kPrometheus242, false},
+           {"text/plain;version=1.0.0;escaping=dots", true},
+           {"text/plain;version=1.0.0;escaping=values;q=0.1,text/plain;q=0.2", false},
+       }) {
+    EXPECT_EQ(negotiate_format(accept).tell_escaping, tell) << accept;
   }
 }
 
@@ -83,9 +116,15 @@ TEST(Gzip, BothWays) {
       noise = noise * 1664525 + 1013904223;
       text += static_cast<char>(noise >> 24);
     }
-    const auto zipped = gzip(text);
-    ASSERT_TRUE(zipped);
-    EXPECT_EQ(unzipped(*zipped, size), text);
+    for (const size_t part : {size_t{1} << 30, size_t{70'000}}) {
+      GzipStream stream;
+      std::string zipped;
+      for (size_t at = 0; at < text.size(); at += part) {
+        ASSERT_TRUE(stream.add(std::string_view(text).substr(at, part), false, zipped));
+      }
+      ASSERT_TRUE(stream.add("", true, zipped));
+      EXPECT_EQ(unzipped(zipped, size), text);
+    }
   }
 }
 
@@ -106,6 +145,14 @@ class FakeSource : public MetricSource {
   bool ready = true;
 };
 
+// The whole of a body that is made as it goes.
+std::string read(const HttpResponse& response) {
+  std::string out;
+  while (response.stream->next(out) == BodyStream::Next::kMore) {
+  }
+  return out;
+}
+
 HttpRequest request(std::vector<HttpHeader> headers, uint64_t received_ns) {
   return {
       .path = "/metrics", .query = "", .headers = std::move(headers), .received_ns = received_ns};
@@ -118,15 +165,16 @@ TEST(Endpoint, FormatAndCompressionAsAsked) {
   const HttpResponse plain = route.handler(request({}, monotonic_ns()));
   EXPECT_EQ(plain.status, 200);
   EXPECT_EQ(plain.content_type, "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_EQ(*plain.body, "# TYPE collected gauge\ncollected 1\n");
+  EXPECT_EQ(read(plain), "# TYPE collected gauge\ncollected 1\n");
 
   const HttpResponse zipped = route.handler(
-      request({{"ACCEPT", kPrometheus35}, {"Accept-Encoding", "gzip"}}, monotonic_ns()));
-  EXPECT_EQ(zipped.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+      request({{"ACCEPT", kPrometheus35Text}, {"Accept-Encoding", "gzip"}}, monotonic_ns()));
+  EXPECT_EQ(zipped.content_type,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores");
   EXPECT_NE(std::ranges::find(zipped.headers,
                               std::pair<std::string, std::string>("Content-Encoding", "gzip")),
             zipped.headers.end());
-  EXPECT_EQ(unzipped(*zipped.body, 1000), "# TYPE collected gauge\ncollected 2\n# EOF\n");
+  EXPECT_EQ(unzipped(read(zipped), 1000), "# TYPE collected gauge\ncollected 2\n# EOF\n");
 }
 
 TEST(Endpoint, OnlyScrapesThatCameTogetherShare) {
@@ -134,13 +182,56 @@ TEST(Endpoint, OnlyScrapesThatCameTogetherShare) {
   Endpoint endpoint(source);
   const uint64_t together = monotonic_ns();
   const HttpResponse first = endpoint.answer(request({}, together));
-  const HttpResponse second = endpoint.answer(request({}, together));
-  EXPECT_EQ(first.body, second.body);
+  const HttpResponse second = endpoint.answer(request({{"Accept-Encoding", "gzip"}}, together));
   EXPECT_EQ(source.collected, 1u);
+  EXPECT_EQ(read(first), unzipped(read(second), 1000));
 
   const HttpResponse later = endpoint.answer(request({}, monotonic_ns() + 1));
-  EXPECT_NE(first.body, later.body);
+  EXPECT_EQ(read(later), "# TYPE collected gauge\ncollected 2\n");
   EXPECT_EQ(source.collected, 2u);
+}
+
+TEST(Endpoint, WhatSlowScrapesHoldIsBounded) {
+  FakeSource source;
+  Endpoint endpoint(source, {.encode = {}, .max_held_bytes = 1});
+  HttpResponse slow = endpoint.answer(request({}, monotonic_ns()));
+  EXPECT_EQ(slow.status, 200);
+  EXPECT_EQ(endpoint.answer(request({}, monotonic_ns() + 1)).status, 503);
+  EXPECT_EQ(source.collected, 1u) << "not even collected";
+  slow = {};
+  EXPECT_EQ(endpoint.answer(request({}, monotonic_ns() + 1)).status, 200);
+}
+
+// A long scrape comes in parts of a bounded size, in every format, and is the same as in one piece.
+TEST(Endpoint, AScrapeIsNeverWholeInMemory) {
+  class Large : public MetricSource {
+   public:
+    std::shared_ptr<const MetricSnapshot> collect() override {
+      auto snapshot = std::make_shared<MetricSnapshot>();
+      MetricFamily& family = snapshot->families.emplace_back();
+      family.name = "large";
+      for (uint64_t i = 0; i < 20'000; ++i) {
+        auto labels = std::make_shared<const Labels>(Labels{{"number", std::to_string(i)}});
+        family.points.push_back({std::move(labels), i});
+      }
+      return snapshot;
+    }
+  } source;
+  for (const std::string_view accept :
+       {std::string_view("text/plain"), kPrometheus242, kPrometheus35}) {
+    Endpoint endpoint(source);
+    const HttpResponse response = endpoint.answer(request({{"Accept", accept}}, monotonic_ns()));
+    std::string whole;
+    size_t parts = 0;
+    for (auto next = BodyStream::Next::kMore; next == BodyStream::Next::kMore; ++parts) {
+      std::string part;
+      next = response.stream->next(part);
+      EXPECT_LT(part.size(), 80'000u);
+      whole += part;
+    }
+    EXPECT_GT(parts, 5u);
+    EXPECT_EQ(whole, encode(*source.collect(), negotiate_format(accept).format));
+  }
 }
 
 TEST(Endpoint, NothingToSayYet) {

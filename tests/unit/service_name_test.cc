@@ -3,93 +3,45 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "userspace/inventory/printable.h"
 #include "userspace/inventory/process.h"
 
 namespace sonde {
 namespace {
 
-struct NameCase {
-  std::string_view executable;
-  std::vector<std::string_view> arguments;
-  std::string_view name;
-};
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) {
+    text.remove_prefix(1);
+  }
+  while (text.ends_with(' ')) {
+    text.remove_suffix(1);
+  }
+  return text == "-" ? std::string_view() : text;
+}
 
 TEST(ServiceName, Table) {
-  const NameCase kCases[] = {
-      // Plain executables.
-      {"/usr/sbin/nginx", {"nginx: master process /usr/sbin/nginx -g daemon off;"}, "nginx"},
-      {"/usr/lib/postgresql/15/bin/postgres", {"postgres: checkpointer "}, "postgres"},
-      {"/usr/sbin/php-fpm8.2", {"php-fpm: pool www"}, "php-fpm8.2"},
-      {"/srv/shop (deleted)", {"/srv/shop"}, "shop"},
-      {"/usr/bin/redis-server", {"redis-server *:6379"}, "redis-server"},
-      {"/srv/api/server.bin", {"./server.bin"}, "server.bin"},
-      // Python.
-      {"/usr/bin/python3.11", {"python3", "/srv/app.py"}, "app"},
-      {"/usr/bin/python3.11", {"python3", "-u", "app.py", "--port", "80"}, "app"},
-      {"/usr/bin/python3.11", {"python3", "-X", "dev", "-W", "once", "app.py"}, "app"},
-      {"/usr/bin/python3.11", {"python3", "-Wonce", "app.py"}, "app"},
-      {"/usr/bin/python3.11", {"python3", "-m", "pkg.mod", "x"}, "pkg.mod"},
-      {"/usr/bin/python3.11", {"python3", "-um", "http.server"}, "http.server"},
-      {"/usr/bin/python3.11", {"python3", "-c", "import os"}, "python"},
-      {"/usr/bin/python3.11", {"python3", "-"}, "python"},
-      {"/usr/bin/python3.11", {"python3"}, "python"},
-      {"/usr/bin/python3", {"/usr/bin/python3", "/usr/local/bin/gunicorn", "shop:app"}, "gunicorn"},
-      {"/usr/bin/python3", {"gunicorn: master [shop:app]"}, "gunicorn"},
-      {"/usr/bin/python3", {"python3", "/srv/shop/__main__.py"}, "shop"},
-      {"/usr/bin/python3", {"python3", "__main__.py"}, "__main__"},
-      {"/usr/bin/pypy3.10", {"pypy3", "shop.py"}, "shop"},
-      {"/opt/pythonista/pythonista", {"pythonista", "x.py"}, "pythonista"},
-      // Java.
-      {"/usr/lib/jvm/bin/java", {"java", "-Xmx1g", "-jar", "/srv/shop.jar", "--x"}, "shop"},
-      {"/usr/lib/jvm/bin/java", {"java", "-cp", "a.jar:b.jar", "com.acme.Shop"}, "com.acme.Shop"},
-      {"/usr/lib/jvm/bin/java",
-       {"java", "-Dx=y", "--module", "shop/com.acme.Shop"},
-       "com.acme.Shop"},
-      {"/usr/lib/jvm/bin/java", {"java", "--add-opens", "a/b=c", "com.acme.Shop"}, "com.acme.Shop"},
-      // JavaScript.
-      {"/usr/bin/node", {"node", "server.js"}, "server"},
-      {"/usr/bin/node",
-       {"node", "--max-old-space-size=512", "-r", "dotenv/config", "/srv/shop/index.js"},
-       "shop"},
-      {"/usr/bin/node", {"node", "-e", "while(1);"}, "node"},
-      {"/usr/bin/node", {"my-shop", "", ""}, "my-shop"},
-      {"/usr/bin/node", {"node"}, "node"},
-      {"/usr/bin/deno", {"deno", "run", "--allow-net", "shop.ts"}, "shop"},
-      // Shells and the rest.
-      {"/bin/bash", {"bash", "/srv/start.sh"}, "start"},
-      {"/bin/bash", {"bash", "-eo", "pipefail", "start.sh"}, "start"},
-      {"/bin/bash", {"-bash"}, "bash"},
-      {"/bin/dash", {"sh", "-c", "sleep 1"}, "dash"},
-      {"/bin/dash", {"sh", "-ec", "sleep 1"}, "dash"},
-      {"/usr/bin/perl", {"perl", "-w", "-I", "lib", "shop.pl"}, "shop"},
-      {"/usr/bin/perl", {"perl", "-we", "print 1"}, "perl"},
-      {"/usr/bin/ruby3.1", {"ruby", "bin/rails", "server"}, "rails"},
-      {"/usr/bin/ruby3.1", {"puma 5.6.5 (tcp://0.0.0.0:3000) [shop]"}, "puma"},
-      {"/usr/bin/php8.2", {"php", "-S", "0.0.0.0:80", "router.php"}, "router"},
-      {"/usr/bin/php8.2", {"php", "artisan", "serve"}, "artisan"},
-      {"/usr/bin/dotnet",
-       {"dotnet", "exec", "--depsfile", "x.json", "/srv/Shop.Api.dll"},
-       "Shop.Api"},
-      {"/usr/bin/python3", {"python3", "--", "-odd.py"}, "-odd"},
-      // Boxes of applets.
-      {"/bin/busybox", {"busybox", "httpd", "-f"}, "httpd"},
-      {"/bin/busybox", {"/usr/sbin/httpd", "-f"}, "httpd"},
-      {"/bin/busybox", {"/bin/sh", "/srv/start.sh"}, "start"},
-      {"/bin/busybox", {"-sh"}, "sh"},
-      {"/bin/busybox", {"busybox"}, "busybox"},
-      // What could not be read.
-      {"", {"/usr/sbin/nginx", "-g"}, "nginx"},
-      {"", {"postgres: writer"}, "postgres"},
-      {"", {"python3", "app.py"}, "app"},
-      {"", {}, "comm"},
-      {"", {""}, "comm"},
-      {"/", {}, "comm"},
-  };
-  for (const NameCase& c : kCases) {
-    EXPECT_EQ(service_name(c.executable, c.arguments, "comm"), c.name)
-        << c.executable << " " << (c.arguments.empty() ? "" : c.arguments.back());
+  std::ifstream file(SONDE_TEST_DATA "/names/programs.case");
+  size_t cases = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') {
+      continue;
+    }
+    std::vector<std::string_view> words;
+    for (std::string_view rest = line;;) {
+      const size_t end = rest.find(" | ");
+      words.push_back(trimmed(rest.substr(0, end)));
+      if (end == std::string_view::npos) {
+        break;
+      }
+      rest.remove_prefix(end + 3);
+    }
+    ASSERT_GE(words.size(), 2u) << line;
+    EXPECT_EQ(service_name(words[1], std::span(words).subspan(2), "comm"), words[0]) << line;
+    ++cases;
   }
+  EXPECT_GT(cases, 80u);
 }
 
 TEST(ServiceName, NeverEmptyNorLong) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -112,11 +113,36 @@ TEST_F(TapeRedactionTest, ClosedConnectionsLeaveNothing) {
   EXPECT_EQ(pass(1, kHead.size(), kHead, false), kNothing);
 }
 
+// Passwords stand in arguments and variables; behind the texts are bytes of older records.
+TEST_F(TapeRedactionTest, WordsOfAnExecAreOverwritten) {
+  ProcessChanged exec;
+  exec.change = ProcessChange::kExec;
+  exec.executable = "/usr/bin/mysql";
+  exec.arguments = {"mysql\0-psecret\0", 15};
+  exec.environment = {"TOKEN=secret\0", 13};
+  std::vector<uint8_t> record;
+  encode(exec, record);
+  sonde_exec_record raw{};
+  std::memcpy(&raw, record.data(), sizeof(raw));
+  std::memcpy(raw.path + 20, "secret", 6);
+  std::memcpy(raw.arguments + 100, "secret", 6);
+  std::memcpy(record.data(), &raw, sizeof(raw));
+  ASSERT_TRUE(redaction_.keep(record));
+  const std::string text(record.begin(), record.end());
+  EXPECT_EQ(text.find("secret"), std::string::npos);
+  Event event;
+  ASSERT_EQ(decode(record, event), DecodeStep::kOk);
+  EXPECT_EQ(std::get<ProcessChanged>(event).executable, "/usr/bin/mysql");
+  EXPECT_EQ(std::get<ProcessChanged>(event).arguments, std::string(15, 'x'));
+}
+
 TEST_F(TapeRedactionTest, OtherRecordsPassAndBrokenOnesDoNot) {
   TurnProgress progress;
   progress.connection = ConnectionId{1};
   pass(progress);
-  pass(ProcessChanged{});
+  ProcessChanged fork;
+  fork.change = ProcessChange::kFork;
+  pass(fork);
   std::vector<uint8_t> broken(100, 0);
   EXPECT_FALSE(redaction_.keep(broken));
 }

@@ -278,6 +278,26 @@ TEST(Tape, PaddingNeverReachesTheFile) {
   EXPECT_EQ(back.frames[0].second, bare);
 }
 
+TEST(Tape, PaddingBehindANameNeverReachesTheFile) {
+  ConnectionOpened open;
+  open.connection = ConnectionId{1};
+  open.local.family = open.remote.family = kUnixFamily;
+  open.unix_name = "/run/app.sock";
+  Payload record;
+  encode(open, record);
+  const Payload bare = record;
+  record.resize(record.size() + 80);
+  const auto size = static_cast<uint32_t>(record.size());
+  std::memcpy(record.data() + offsetof(sonde_record_header, size), &size, sizeof(size));
+  const Fd file = memory_file();
+  TapeWriter writer(Fd(::dup(file.get())), 0, some_facts(), nullptr);
+  EXPECT_TRUE(writer.record(record));
+  EXPECT_TRUE(writer.finish());
+  const ReadBack back = read_back(content_of(file));
+  ASSERT_EQ(back.frames.size(), 2u);
+  EXPECT_EQ(back.frames[0].second, bare);
+}
+
 TEST(Tape, NoRecordsAreNotWritten) {
   const Fd file = memory_file();
   TapeWriter writer(Fd(::dup(file.get())), 0, some_facts(), nullptr);

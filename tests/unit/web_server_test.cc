@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The web server over real sockets, with clients that behave and clients that do not.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -12,103 +9,10 @@
 
 #include "exporters/web/health.h"
 #include "exporters/web/listen.h"
-#include "exporters/web/server.h"
-#include "userspace/base/clock.h"
+#include "tests/support/web_client.h"
 
 namespace sonde::web {
 namespace {
-
-constexpr std::string_view kGet = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
-constexpr std::string_view kGetClose =
-    "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-
-class Client {
- public:
-  explicit Client(uint16_t port, int receive_buffer = 0)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    if (receive_buffer != 0) {
-      ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
-    }
-    const timeval patience{.tv_sec = 10, .tv_usec = 0};
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-  }
-
-  void send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) {
-        return;
-      }
-      text.remove_prefix(static_cast<size_t>(sent));
-    }
-  }
-  void end() { ::shutdown(fd_.get(), SHUT_WR); }
-
-  // Everything until the server closes; "<timeout>" behind it if it does not.
-  std::string read_all() {
-    while (more()) {
-    }
-    return std::exchange(text_, {});
-  }
-  // Until the text holds so many of these.
-  std::string read_until(std::string_view what, size_t times = 1) {
-    while (count(what) < times && more()) {
-    }
-    return std::exchange(text_, {});
-  }
-
- private:
-  size_t count(std::string_view what) const {
-    size_t found = 0;
-    for (size_t at = text_.find(what); at != std::string::npos; at = text_.find(what, at + 1)) {
-      ++found;
-    }
-    return found;
-  }
-  bool more() {
-    char buffer[65536];
-    const ssize_t got = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
-    if (got < 0 && errno == EAGAIN) {
-      text_ += "<timeout>";
-    }
-    if (got <= 0) {
-      return false;
-    }
-    text_.append(buffer, static_cast<size_t>(got));
-    return true;
-  }
-
-  Fd fd_;
-  std::string text_;
-};
-
-HttpRoute hello() {
-  return {"/hello", [](const HttpRequest& request) {
-            return text_response(200, "hello " + std::string(request.query) + "\n");
-          }};
-}
-
-std::unique_ptr<WebServer> serve(std::vector<HttpRoute> routes, Limits limits = {}) {
-  auto server = WebServer::start({.address = "127.0.0.1:0", .limits = limits}, std::move(routes));
-  EXPECT_TRUE(server.has_value()) << server.error().what;
-  return std::move(*server);
-}
-
-uint64_t counted(const WebServer& server, std::string_view family, std::string_view label) {
-  for (const MetricFamily& each : server.metrics()) {
-    for (const MetricPoint& point : each.points) {
-      if (each.name == family && (point.labels->empty() || point.labels->at(0).second == label)) {
-        return std::get<uint64_t>(point.value);
-      }
-    }
-  }
-  return 0;
-}
 
 TEST(WebServer, Answers) {
   const auto server = serve({hello()});
@@ -199,8 +103,8 @@ TEST(WebServer, OneConnectionTooMany) {
   clients.erase(clients.begin());
   // The server learns of the end a moment later.
   std::string answer;
-  for (int attempt = 0; attempt < 100 && !answer.starts_with("HTTP/1.1 200"); ++attempt) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (int attempt = 0; attempt < 1000 && !answer.starts_with("HTTP/1.1 200"); ++attempt) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
     Client again(server->port());
     again.send(kGetClose);
     answer = again.read_all();
@@ -224,9 +128,14 @@ TEST(WebServer, SlowHeadsAreDroppedAndIdleOnesClosed) {
   trickle.join();
   EXPECT_EQ(counted(*server, "sonde.web.dropped", "head_timeout"), 1u);
 
-  Client idle(server->port());
-  idle.send(kGet);
-  EXPECT_TRUE(idle.read_all().ends_with("hello \n")) << "closed without a word";
+  // Whose request may come too late as well, on a loaded machine.
+  std::string answer;
+  for (int attempt = 0; attempt < 100 && answer.empty(); ++attempt) {
+    Client idle(server->port());
+    idle.send(kGet);
+    answer = idle.read_all();
+  }
+  EXPECT_TRUE(answer.ends_with("hello \n")) << "closed without a word: " << answer;
   EXPECT_EQ(counted(*server, "sonde.web.dropped", "head_timeout"), 1u) << "which is no fault";
 }
 
@@ -239,20 +148,20 @@ TEST(WebServer, WhoDoesNotReadIsDroppedAndOthersAreServed) {
                       }};
   const auto server =
       serve({big, hello()}, {.max_response_bytes = 16 << 20, .write_timeout_ns = 500'000'000});
-  Client stuck(server->port(), 4096);
-  stuck.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::vector<std::unique_ptr<Client>> stuck;
   std::string answer;
-  for (int attempt = 0; attempt < 100 && !answer.starts_with("HTTP/1.1 503"); ++attempt) {
+  for (int attempt = 0; attempt < 1000 && !answer.starts_with("HTTP/1.1 503"); ++attempt) {
+    // Again, if it was dropped before we had our turn.
+    if (counted_now(*server, "sonde.web.dropped", "write_timeout") == stuck.size()) {
+      stuck.push_back(std::make_unique<Client>(server->port(), 4096));
+      stuck.back()->send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
     Client other(server->port());
     other.send(kGetClose);
     answer = other.read_all();
   }
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503")) << "no more memory for answers: " << answer;
-  for (int attempt = 0;
-       attempt < 500 && counted(*server, "sonde.web.dropped", "write_timeout") == 0; ++attempt) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(counted(*server, "sonde.web.dropped", "write_timeout"), 1u);
+  EXPECT_EQ(counted(*server, "sonde.web.dropped", "write_timeout", stuck.size()), stuck.size());
   Client after(server->port());
   after.send(kGetClose);
   EXPECT_TRUE(after.read_all().starts_with("HTTP/1.1 200")) << "the memory is free again";

@@ -6,6 +6,7 @@ usage: raw_server.py PORT
   n=BYTES      size of the answer's body (default 2)
   each=BYTES   send the answer in pieces of so many bytes
   sendfile     send the body from a file
+  wait=MS      answer so much later
   die          close the connection instead of answering
   reset        ... by a reset
   talk         do not wait for a request: greet with a line, then echo lines (any path; first bytes "HELO")
@@ -16,6 +17,7 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 
 body_file = tempfile.TemporaryFile()
@@ -34,6 +36,7 @@ def content_length(head):
 def answer(connection, target):
     """False: the connection is over."""
     wants = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(target.decode()).query, keep_blank_values=True))
+    time.sleep(int(wants.get("wait", 0)) / 1000)
     if "reset" in wants:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     if "reset" in wants or "die" in wants:
