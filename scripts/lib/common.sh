@@ -19,4 +19,21 @@ skip() { no "$@"; exit "$kSkip"; }
 # usage FILE: prints the comment block at the top of a script, which is its help text.
 usage() { sed -n '3,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
 
+# end_within SECONDS PID...: asks children of this shell to end and waits for them; those that do not are killed.
+# 'jobs -pr' names all there are, also one that was started the moment a signal came.
+end_within() {
+  local left=$(($1 * 10))
+  shift
+  [ $# -gt 0 ] || return 0
+  kill "$@" 2>/dev/null || true
+  while kill -0 "$@" 2>/dev/null; do
+    if [ $((left -= 1)) -lt 0 ]; then
+      warn "killing what does not end: $*"
+      kill -KILL "$@" 2>/dev/null || true
+      return 0
+    fi
+    sleep 0.1
+  done
+}
+
 as_root() { [ "$(id -u)" = 0 ] || die "$1 needs root: run 'sudo $0' first"; }

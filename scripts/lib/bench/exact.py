@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the exact overhead gate and prints its tables. Called by scripts/bench --exact, which builds first.
 
-usage: exact.py --programs DIR [--short] [--record] [--load LOAD] [--collectors A,B...] [--profile]
+usage: exact.py --programs DIR [--short] [--record] [--door DOOR [--kernel KERNEL]] [--load LOAD]
+                [--collectors A,B...] [--profile]
 """
 
 import argparse
@@ -12,17 +13,16 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import exact_tables as tables
 import gate
-from facts import Window, read_facts
+from facts import Window, read_calls, read_facts
 from programs import Unavailable, bpftool, path_of, sonde_or_reason, stripped, version_line
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 DOCS = os.path.join(REPO, "docs/benchmarks")
-RECORD = os.path.join(DOCS, "exact.json")
-KERNEL = "6.12"
 LOADS = ("keepalive", "close")
 COLLECTORS = ("none", "empty", "sonde", "bystander")
 CONNECTIONS = 16
@@ -33,21 +33,44 @@ GUEST_LIMIT_S = 3600
 SKIP = 77
 
 
-def plan_of(load: str, collectors: list[str], options: argparse.Namespace) -> dict[str, str]:
+@dataclass(frozen=True)
+class Door:
+    """Each is measured on the oldest kernel of the matrix that takes it, and has pages of its own."""
+
+    name: str
+    kernel: str
+    page: str  # docs/benchmarks/<page>.md, .json, .svg
+    options: str
+    short_loads: tuple[str, ...]
+    price: bool  # whether it is measured what those pay who have nothing to do with sockets
+
+    @property
+    def record(self) -> str:
+        return os.path.join(DOCS, f"{self.page}.json")
+
+
+DOORS = (
+    Door("socktp", "6.12", "exact", "", LOADS, False),
+    Door("syscall", "5.10", "exact-syscall", "--door=syscall", ("keepalive",), True),
+)
+
+
+def plan_of(door: Door, load: str, collectors: list[str], options: argparse.Namespace) -> dict[str, str]:
     rounds, window_s = (3, 0.4) if options.short else (5, 1.0)
     return {
+        "door": door.name,
         "load": load,
         "collectors": " ".join(collectors),
         "rounds": "0" if options.profile else str(rounds),
         "window_s": str(PROFILE_S if options.profile else window_s),
         "connections": str(CONNECTIONS),
         "profile": "yes" if options.profile else "no",
-        "sonde_options": "",
+        "sonde_options": door.options,
         "bystander_options": "--exclude exe=*/nginx --exclude exe=*/wrk",
     }
 
 
-def measure(plan: dict[str, str], programs: dict[str, str], profile: bool) -> list[Window]:
+def run_guest(kernel: str, plan: dict[str, str], programs: dict[str, str], profile: bool) -> str:
     with tempfile.TemporaryDirectory() as work:
         put = {f"{work}/plan": "plan", f"{work}/small.txt": "www/small.txt",
                f"{HERE}/nginx.conf": "nginx.conf", f"{HERE}/done.lua": "done.lua"}  # fmt: skip
@@ -63,70 +86,121 @@ def measure(plan: dict[str, str], programs: dict[str, str], profile: bool) -> li
         for path, name in put.items():
             command += ["--put", f"{path}=/bench/{name}"]
         run = subprocess.run(
-            command + [KERNEL, f"{HERE}/guest"], stdout=subprocess.PIPE, text=True, check=False, errors="replace"
+            command + [kernel, f"{HERE}/guest"], stdout=subprocess.PIPE, text=True, check=False, errors="replace"
         )
         if run.returncode == SKIP:
-            raise Unavailable(f"kernel {KERNEL} is not to be had here")
+            raise Unavailable(f"kernel {kernel} is not to be had here")
         if run.returncode != 0:
             raise RuntimeError(f"the guest's job for {plan['load']} ended with {run.returncode}:\n{run.stdout[-3000:]}")
-        return read_facts(run.stdout)
+        return run.stdout
 
 
-def record_of(rows: list[gate.Row], kernel: str) -> dict:
+def record_of(rows: list[gate.Row], prices: dict[str, dict[str, float]], kernel: str) -> dict:
     made_of = {"kernel": kernel, "nginx": version_line("nginx", "-v"), "wrk": version_line("wrk", "-v"),
                "qemu": version_line("qemu-system-x86_64", "--version")}  # fmt: skip
-    figures: dict = {load: {} for load in LOADS}
+    figures: dict = {row.load: {} for row in rows}
     for row in rows:
         figures[row.load][row.collector] = row.as_record()
-    return {"made_of": made_of, "figures": figures}
+    record = {"made_of": made_of, "figures": figures}
+    if prices:
+        record["added_to_a_call"] = {name: round(spent) for name, spent in gate.added(prices, "sonde").items()}
+    return record
 
 
-def kernel_release() -> str:
-    root = subprocess.run([f"{REPO}/scripts/fetch", "kernel", KERNEL], stdout=subprocess.PIPE, text=True, check=False)
+def release_of(kernel: str) -> str:
+    root = subprocess.run([f"{REPO}/scripts/fetch", "kernel", kernel], stdout=subprocess.PIPE, text=True, check=False)
     if root.returncode != 0:
-        raise Unavailable(f"kernel {KERNEL} is not to be had here")
+        raise Unavailable(f"kernel {kernel} is not to be had here")
     return os.listdir(f"{root.stdout.strip()}/lib/modules")[0]
 
 
-def measure_all(options: argparse.Namespace, loads: list[str]) -> tuple[dict[str, list[Window]], list[str]]:
-    """The windows of each load, and the collectors that this build has."""
+@dataclass
+class Measured:
+    windows: dict[str, list[Window]]  # by load
+    prices: dict[str, dict[str, float]]  # of a system call, by collector; empty for doors that nobody else pays
+    collectors: list[str]  # that this build has
+
+
+def measure(door: Door, options: argparse.Namespace, loads: list[str]) -> Measured:
     collectors = options.collectors.split(",")
     with tempfile.TemporaryDirectory() as work:
-        programs = {"empty_hooks": stripped(f"{options.programs}/tests/bench/empty_hooks", work)}
+        own = ("empty_hooks", "system_calls")
+        programs = {name: stripped(f"{options.programs}/tests/bench/{name}", work) for name in own}
         sonde, reason = sonde_or_reason(f"{options.programs}/sonde")
         if sonde:
             programs["sonde"] = stripped(sonde, work, keep_names=options.profile)
         elif missing := [collector for collector in collectors if collector in ("sonde", "bystander")]:
             print(f"skipped: {', '.join(missing)}: {reason}", file=sys.stderr)
             collectors = [collector for collector in collectors if collector not in missing]
-        # What happens on this machine does not change what an exact one counts: both loads at once.
+
+        def told(load: str, by: list[str]) -> str:
+            return run_guest(door.kernel, plan_of(door, load, by, options), programs, options.profile)
+
+        # What happens on this machine does not change what an exact one counts: all loads at once.
         with ThreadPoolExecutor() as pool:
-            told = pool.map(lambda load: measure(plan_of(load, collectors, options), programs, options.profile), loads)
-            return dict(zip(loads, told)), collectors
+            windows = pool.map(lambda load: read_facts(told(load, collectors)), loads)
+            prices = {}
+            if door.price and "sonde" in collectors and not options.profile:
+                priced = [collector for collector in collectors if collector != "bystander"]
+                prices = read_calls(pool.submit(told, "calls", priced).result())
+            return Measured(dict(zip(loads, windows)), prices, collectors)
 
 
-def judge(rows: list[gate.Row], windows: dict[str, list[Window]], kernel: str) -> list[gate.Check]:
+def judge(door: Door, rows: list[gate.Row], measured: Measured, kernel: str) -> list[gate.Check]:
     recorded = {}
-    if os.path.exists(RECORD):
-        with open(RECORD, encoding="utf-8") as file:
+    if os.path.exists(door.record):
+        with open(door.record, encoding="utf-8") as file:
             recorded = json.load(file)
         if recorded["made_of"]["kernel"] != kernel:
             print(f"warning: the record is of kernel {recorded['made_of']['kernel']}: figures of two do not compare")
     checks = []
-    for load, own in windows.items():
+    for load, own in measured.windows.items():
         checks.append(gate.check_saturated(load, own))
         checks += gate.check_counts(load, own, CONNECTIONS, PORT)
     for row in rows:
         if row.collector != "none":
             checks.append(gate.check_row(row, recorded.get("figures", {}).get(row.load, {}).get(row.collector)))
+    if measured.prices:
+        checks += gate.check_calls(measured.prices, recorded.get("added_to_a_call", {}))
     return checks
 
 
-def write(files: dict[str, str]) -> None:
+def write(door: Door, files: dict[str, str]) -> None:
     for path, text in files.items():
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-    print(f"recorded in {os.path.relpath(RECORD, REPO)}: say in the commit why the figures changed\n")
+    print(f"recorded in {os.path.relpath(door.record, REPO)}: say in the commit why the figures changed\n")
+
+
+def measure_and_judge(door: Door, options: argparse.Namespace) -> tuple[int, int, int]:
+    """Prints the door's tables and verdicts; how many checks passed, failed, were skipped."""
+    loads = [options.load] if options.load else list(door.short_loads if options.short else LOADS)
+    kernel = release_of(door.kernel)
+    measured = measure(door, options, loads)
+    if options.profile:
+        print(*(tables.profile(load, window) for load in loads for window in measured.windows[load]), sep="\n\n")
+        return 0, 0, 0
+
+    rows = [row for load in loads for row in gate.rows_of(load, measured.windows[load])]
+    title = (
+        f"Door {door.name} on Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, "
+        f"{BODY_BYTES} bytes"
+    )
+    print(title, tables.rows(rows), tables.breakdown(measured.windows, measured.collectors), sep="\n\n", end="\n\n")
+    if measured.prices:
+        print(tables.calls(measured.prices), end="\n\n")
+    if options.kernel:
+        return 0, 0, 0
+    if options.record:
+        page = tables.page(title, door.page, rows, measured.windows, measured.prices, measured.collectors)
+        write(door, {door.record: json.dumps(record_of(rows, measured.prices, kernel), indent=2) + "\n",
+                     f"{DOCS}/{door.page}.md": page, f"{DOCS}/{door.page}.svg": tables.plot(title, rows)})  # fmt: skip
+    checks = judge(door, rows, measured, kernel)
+    for check in checks:
+        print(f"{'good  ' if check.passed else 'FAILED'} {door.name}: {check.what}: {check.detail}")
+    failed = sum(not check.passed for check in checks)
+    skipped = len(set(options.collectors.split(",")) - set(measured.collectors)) * len(loads)
+    return len(checks) - failed, failed, skipped
 
 
 def main() -> int:
@@ -134,31 +208,23 @@ def main() -> int:
     parser.add_argument("--programs", required=True)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--door", choices=[door.name for door in DOORS])
+    parser.add_argument("--kernel")
     parser.add_argument("--load", choices=LOADS)
     parser.add_argument("--collectors", default=",".join(COLLECTORS))
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
 
-    loads = [options.load] if options.load else list(LOADS)
-    kernel = kernel_release()
-    windows, collectors = measure_all(options, loads)
-    if options.profile:
-        print(*(tables.profile(load, window) for load in loads for window in windows[load]), sep="\n\n")
+    doors = [door for door in DOORS if options.door in (None, door.name)]
+    if options.kernel:
+        if options.record or not options.door:
+            parser.error("--kernel is for a look at one --door elsewhere: nothing is recorded or judged")
+        doors = [replace(door, kernel=options.kernel) for door in doors]
+    counts = [measure_and_judge(door, options) for door in doors]
+    if options.profile or options.kernel:
         return 0
-
-    rows = [row for load in loads for row in gate.rows_of(load, windows[load])]
-    title = f"Linux {kernel}, one exact CPU; nginx and wrk -t1 -c{CONNECTIONS} saturated, {BODY_BYTES} bytes"
-    print(title, tables.rows(rows), tables.breakdown(windows, collectors), sep="\n\n", end="\n\n")
-    if options.record:
-        write({RECORD: json.dumps(record_of(rows, kernel), indent=2) + "\n",
-               f"{DOCS}/exact.md": tables.page(title, rows, windows, collectors),
-               f"{DOCS}/exact.svg": tables.plot(title, rows)})  # fmt: skip
-    checks = judge(rows, windows, kernel)
-    for check in checks:
-        print(f"{'good  ' if check.passed else 'FAILED'} {check.what}: {check.detail}")
-    failed = sum(not check.passed for check in checks)
-    skipped = len(set(options.collectors.split(",")) - set(collectors)) * len(loads)
-    print(f"{len(checks) - failed} passed, {failed} failed, {skipped} skipped")
+    passed, failed, skipped = (sum(column) for column in zip(*counts))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

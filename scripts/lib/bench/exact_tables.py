@@ -28,6 +28,14 @@ def rows(measured: list[gate.Row]) -> str:
     return table(head, lines)
 
 
+def calls(measured: dict[str, dict[str, float]]) -> str:
+    lines = [
+        [name, f"{bare:.0f}"] + [f"{gate.added(measured, other)[name]:+.0f}" for other in measured if other != "none"]
+        for name, bare in measured["none"].items()
+    ]
+    return table(["one call of", *(f">{collector}" for collector in measured)], lines)
+
+
 def breakdown(windows: dict[str, list[Window]], collectors: list[str]) -> str:
     """Threads from the rounds, BPF programs from the window with statistics. The programs' time is part of the
     threads' in which they ran, and holds the statistics' own clock: about 50 instructions a run."""
@@ -68,11 +76,18 @@ def profile(load: str, window: Window) -> str:
     )  # fmt: skip
 
 
-def page(title: str, measured: list[gate.Row], windows: dict[str, list[Window]], collectors: list[str]) -> str:
-    throughput, parts = rows(measured), breakdown(windows, collectors)
+def page(title: str, name: str, measured: list[gate.Row], windows: dict[str, list[Window]],
+         prices: dict[str, dict[str, float]], collectors: list[str]) -> str:  # fmt: skip
+    throughput, parts, price = rows(measured), breakdown(windows, collectors), ""
+    if prices:
+        price = (
+            "## What others pay\n\nInstructions of one system call in a process that has nothing to do with what is "
+            "watched, and what is added to them. `empty` is what the kernel takes to call a program at every return; "
+            f"the datagrams go over a socket that nobody follows.\n\n{calls(prices)}\n\n"
+        )
     return (
-        f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `exact.json` holds what "
-        f"the gate compares with. Medians of alternating rounds.\n\n{throughput}\n\n![kept](exact.svg)\n\n"
+        f"# Counted in instructions\n\n{title}. Written by `scripts/bench --exact --record`; `{name}.json` holds what "
+        f"the gate compares with. Medians of alternating rounds.\n\n{throughput}\n\n![kept]({name}.svg)\n\n{price}"
         "## Where they go\n\nnginx and the collector by thread; `rest` is wrk and what no thread is charged with. The "
         "time of a BPF program is part of the thread's in which it ran, and holds the statistics' clock, about 50 "
         f"instructions a run.\n\n{parts}\n"

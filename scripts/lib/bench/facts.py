@@ -64,6 +64,21 @@ class Window:
         return after - before
 
 
+def read_calls(text: str) -> dict[str, dict[str, float]]:
+    """Collector -> kind of system call -> instructions of one, as tests/bench/system_calls.cc told."""
+    calls: dict[str, dict[str, float]] = {}
+    told: dict[str, float] = {}
+    for line in text.splitlines():
+        kind, *rest = line.split("\t")
+        if kind == "failed":
+            raise RuntimeError(rest[0])
+        if kind == "calls":
+            told = calls.setdefault(rest[0], {})
+        elif kind == "call":
+            told[rest[0]] = float(rest[1])
+    return calls
+
+
 def read_facts(text: str) -> list[Window]:
     windows: list[Window] = []
     for line in text.splitlines():

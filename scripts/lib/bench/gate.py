@@ -12,6 +12,10 @@ SPREADS_TOLERATED = 3
 # A window with more idle time was not saturated: its rate says nothing about cost.
 MOST_IDLE = 0.03
 
+# Of the instructions added to one system call; and so many whatever they are.
+CALL_TOLERANCE = 0.05
+LEAST_CALL_TOLERANCE = 10
+
 LOST = r"^sonde_lost_total"
 
 
@@ -82,6 +86,23 @@ def check_row(row: Row, recorded: dict | None) -> Check:
     if row.kept > recorded["kept"] * (1 + tolerance(recorded)):
         detail += "; better than recorded: let --record say so"
     return Check(what, row.kept >= least, detail)
+
+
+def added(calls: dict[str, dict[str, float]], collector: str) -> dict[str, float]:
+    """What the collector adds to one system call of each kind."""
+    return {name: spent - calls["none"][name] for name, spent in calls[collector].items()}
+
+
+def check_calls(calls: dict[str, dict[str, float]], recorded: dict[str, float]) -> list[Check]:
+    checks = []
+    for name, spent in added(calls, "sonde").items():
+        what = f"instructions added to a call of {name}"
+        if name not in recorded:
+            checks.append(Check(what, False, f"{spent:.0f}, and nothing is recorded: scripts/bench --exact --record"))
+            continue
+        most = recorded[name] * (1 + CALL_TOLERANCE) + LEAST_CALL_TOLERANCE
+        checks.append(Check(what, spent <= most, f"{spent:.0f}, recorded {recorded[name]:.0f}, at most {most:.0f}"))
+    return checks
 
 
 def check_saturated(load: str, windows: list[Window]) -> Check:
