@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How Sonde comes and goes: what it leaves behind, and what it says when it cannot come."""
-import contextlib
 import json
-import pathlib
 import re
 import signal
 import subprocess
 import time
 
 from harness import SONDE, Recorder, Sonde, need_programs, run_scenarios
-from processes import BPFTOOL, DEADLINE_S, Nginx, Process, listens, wait_until
+from processes import BPFTOOL, DEADLINE_S, Nginx, Process, descriptors, listens, wait_until
 from truth import Client, Exchanges
 
 FILES = {"page.html": b"p" * 612}
@@ -18,10 +16,9 @@ FILES = {"page.html": b"p" * 612}
 def held_by(process):
     """The BPF programs, links and maps that a process holds, as (kind, id)."""
     held = set()
-    for info in pathlib.Path(f"/proc/{process.pid}/fdinfo").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a descriptor that was closed meanwhile
-            for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)$", info.read_text(), re.MULTILINE):
-                held.add((kind, int(number)))
+    for info in descriptors(process):
+        for kind, number in re.findall(r"^(prog|link|map)_id:\s*(\d+)$", info, re.MULTILINE):
+            held.add((kind, int(number)))
     assert {kind for kind, _ in held} == {"prog", "link", "map"}, held
     return held
 

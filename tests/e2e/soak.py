@@ -18,7 +18,7 @@ import sys
 import time
 
 from harness import OF_A_FULL_RING, Sonde, need_programs, skip
-from processes import BPFTOOL, Nginx, Process, wait_until
+from processes import BPFTOOL, Nginx, Process, descriptors, wait_until
 
 PAGE = b"p" * 612
 # What may be more in the last quarter than in the second one: the allocator's moods.
@@ -59,8 +59,8 @@ def elements(number):
 def maps_of(sonde):
     """The maps that must empty themselves, by name: hashes, but for those that forget by age."""
     found = {}
-    for file in pathlib.Path(f"/proc/{sonde.process.pid}/fdinfo").iterdir():
-        facts = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
+    for info in descriptors(sonde.process):
+        facts = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
         if int(facts.get("map_type", -1)) == HASH:
             number = int(facts["map_id"])
             found[bpftool("map", "show", "id", str(number))["name"]] = number
