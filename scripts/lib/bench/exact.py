@@ -41,7 +41,7 @@ class Door:
     kernel: str
     page: str  # docs/benchmarks/<page>.md, .json, .svg
     options: str
-    short_loads: tuple[str, ...]
+    short_loads: tuple[str, ...]  # none: with --short it is left out
     price: bool  # whether it is measured what those pay who have nothing to do with sockets
 
     @property
@@ -51,6 +51,7 @@ class Door:
 
 DOORS = (
     Door("socktp", "6.12", "exact", "", LOADS, False),
+    Door("fexit", "5.10", "exact-fexit", "--door=fexit-hash", (), True),
     Door("syscall", "5.10", "exact-syscall", "--door=syscall", ("keepalive",), True),
 )
 
@@ -174,7 +175,7 @@ def write(door: Door, files: dict[str, str]) -> None:
 
 def measure_and_judge(door: Door, options: argparse.Namespace) -> tuple[int, int, int]:
     """Prints the door's tables and verdicts; how many checks passed, failed, were skipped."""
-    loads = [options.load] if options.load else list(door.short_loads if options.short else LOADS)
+    loads = [options.load] if options.load else list(options.short and door.short_loads or LOADS)
     kernel = release_of(door.kernel)
     measured = measure(door, options, loads)
     if options.profile:
@@ -215,7 +216,7 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
 
-    doors = [door for door in DOORS if options.door in (None, door.name)]
+    doors = [door for door in DOORS if options.door == door.name or not (options.door or options.short and not door.short_loads)]
     if options.kernel:
         if options.record or not options.door:
             parser.error("--kernel is for a look at one --door elsewhere: nothing is recorded or judged")
