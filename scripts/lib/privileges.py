@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(REPO, "scripts/lib/bench"))
+from kernels import DOORS  # noqa: E402
 from programs import Unavailable, path_of, stripped  # noqa: E402
 
 KERNELS = ("5.10", "6.1", "6.12", "newest")
@@ -25,10 +26,7 @@ CANDIDATES = (
     "net_admin", "net_raw", "ipc_lock",
 )  # fmt: skip
 # Doctor's words for them, and ours.
-FEATURES = {
-    "socktp-btf": "door `socktp-btf`",
-    "socktp-raw": "door `socktp-raw`",
-    "syscall": "door `syscall`",
+FEATURES = {door: f"door `{door}`" for door in DOORS} | {
     "hooks": "sweeps, roles of older connections, resets",
     "new processes": "new processes at once",
     "TCP health": "the health of TCP",
@@ -186,7 +184,8 @@ All of this is without `SYS_ADMIN`, which no feature needs; if it is there it st
 
 * `SYS_RESOURCE`, before 5.11, is for locking more memory than `ulimit -l` allows: with `ulimit -l unlimited`, or `LimitMEMLOCK=infinity`
   in a unit, it is not needed (tried on 5.10).
-* `DAC_READ_SEARCH` is also for the files of container runtimes, where these are root's alone.
+* `DAC_READ_SEARCH` is also for the files of container runtimes, where these are root's alone. The doors at the kernel's functions
+  want it where debugfs says whether tasks interrupt the kernel (`sched/preempt`): that is root's alone, too.
 * Serving from port 1024 on needs nothing.
 
 What is held once all is attached, and what else is given up then: [confinement](../architecture/confinement.md).
