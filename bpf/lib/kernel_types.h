@@ -192,6 +192,9 @@ struct task_struct {
 	unsigned int flags; /* PF_* */
 	void *worker_private;
 	struct signal_struct *signal;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
+	__u64 self_exec_id; /* moves with each exec */
 	char comm[16];
 };
 

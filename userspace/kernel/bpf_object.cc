@@ -344,6 +344,11 @@ int BpfObject::map_fd(std::string_view map) const {
   return bpf_object__find_map_fd_by_name(object_, std::string(map).c_str());
 }
 
+int BpfObject::program_fd(std::string_view name) const {
+  const bpf_program* found = program(name);
+  return found != nullptr ? bpf_program__fd(found) : -1;
+}
+
 std::vector<ProgramFacts> BpfObject::programs() const {
   std::vector<ProgramFacts> out;
   bpf_program* each = nullptr;

@@ -75,6 +75,8 @@ class BpfObject {
   Result<> run(std::string_view program);
 
   int map_fd(std::string_view map) const;
+  // For who attaches it himself. -1: it is not loaded.
+  int program_fd(std::string_view program) const;
   std::vector<ProgramFacts> programs() const;
 
  private:

@@ -14,10 +14,11 @@ int Ring::on_sample(void* context, void* data, size_t size) {
   return --ring.left_ > 0 ? 0 : -ECANCELED;
 }
 
-Result<std::unique_ptr<Ring>> Ring::open(const MapPool& pool, RecordReader& reader) {
+Result<std::unique_ptr<Ring>> Ring::open(const MapPool& pool, RecordReader& reader,
+                                         std::string_view map) {
   std::unique_ptr<Ring> out(new Ring());
   out->reader_ = &reader;
-  out->ring_ = ring_buffer__new(pool.find("events"), on_sample, out.get(), nullptr);
+  out->ring_ = ring_buffer__new(pool.find(map), on_sample, out.get(), nullptr);
   if (out->ring_ == nullptr) {
     return fail_errno("map the ring buffer", errno);
   }

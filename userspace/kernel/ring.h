@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ring: the reading end of the records' ring buffer. One thread reads.
+// Ring: the reading end of a ring buffer: that of the records, or of the samples. One thread reads.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "userspace/base/result.h"
 #include "userspace/kernel/bpf_object.h"
@@ -24,7 +25,8 @@ class RecordReader {
 class Ring {
  public:
   // The pool and the reader must outlive the ring.
-  static Result<std::unique_ptr<Ring>> open(const MapPool& pool, RecordReader& reader);
+  static Result<std::unique_ptr<Ring>> open(const MapPool& pool, RecordReader& reader,
+                                            std::string_view map = "events");
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;

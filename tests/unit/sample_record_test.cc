@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of the ring of samples, good ones and such as no kernel writes.
+#include "userspace/sources/sample_record.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "bpf/shared/samples.h"
+
+namespace sonde {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+sonde_sample some_sample() {
+  sonde_sample sample{};
+  sample.time_ns = 7;
+  sample.cgroup = 8;
+  sample.started_ns = 9;
+  sample.image = 10;
+  sample.pid = 100;
+  sample.tid = 101;
+  sample.cpu = 3;
+  std::memcpy(sample.name, "worker", 6);
+  return sample;
+}
+
+// The record as the kernel side sends it: with these many frames of room.
+std::span<const uint8_t> bytes(const sonde_sample& sample, size_t frames) {
+  return {reinterpret_cast<const uint8_t*>(&sample), SONDE_SAMPLE_HEAD + frames * 8};
+}
+
+TEST(SampleRecord, BothStacks) {
+  sonde_sample sample = some_sample();
+  sample.kernel_frames = 2;
+  sample.user_frames = 1;
+  sample.frames[0] = 0xffffffff81000000;
+  sample.frames[1] = 0xffffffff81000010;
+  sample.frames[2] = 0x401000;
+  sample.flags = SONDE_SAMPLE_USER_CUT;
+  const auto read = read_sample(bytes(sample, 3));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->pid, Pid{100});
+  EXPECT_EQ(read->thread, 101u);
+  EXPECT_EQ(read->started_ns, 9u);
+  EXPECT_EQ(read->image, 10u);
+  EXPECT_EQ(read->name, "worker");
+  EXPECT_THAT(read->kernel, ElementsAre(0xffffffff81000000, 0xffffffff81000010));
+  EXPECT_THAT(read->user, ElementsAre(0x401000));
+  EXPECT_FALSE(read->kernel_cut);
+  EXPECT_TRUE(read->user_cut);
+}
+
+TEST(SampleRecord, WithoutAnyFrame) {
+  const auto read = read_sample(bytes(some_sample(), 0));
+  ASSERT_TRUE(read);
+  EXPECT_THAT(read->kernel, IsEmpty());
+  EXPECT_THAT(read->user, IsEmpty());
+}
+
+TEST(SampleRecord, ANameWithoutAnEnd) {
+  sonde_sample sample = some_sample();
+  std::memset(sample.name, 'x', sizeof(sample.name));
+  EXPECT_EQ(read_sample(bytes(sample, 0))->name, std::string(16, 'x'));
+}
+
+TEST(SampleRecord, MoreFramesThanBytesAreNone) {
+  sonde_sample sample = some_sample();
+  sample.kernel_frames = 3;
+  EXPECT_FALSE(read_sample(bytes(sample, 2)));
+  sample.kernel_frames = 2;
+  sample.user_frames = 1;
+  EXPECT_FALSE(read_sample(bytes(sample, 2)));
+  sample.user_frames = ~0u;
+  EXPECT_FALSE(read_sample(bytes(sample, 20)));
+  sample.kernel_frames = ~0u;
+  sample.user_frames = 3;
+  EXPECT_FALSE(read_sample(bytes(sample, 20)));
+}
+
+TEST(SampleRecord, ShortOnesAndThoseOfNobody) {
+  sonde_sample sample = some_sample();
+  for (size_t size = 0; size < SONDE_SAMPLE_HEAD; size++) {
+    EXPECT_FALSE(read_sample(bytes(sample, 0).first(size)));
+  }
+  EXPECT_FALSE(read_sample(bytes(sample, 1).subspan(1))) << "not aligned";
+  sample.pid = 0;
+  EXPECT_FALSE(read_sample(bytes(sample, 0)));
+}
+
+}  // namespace
+}  // namespace sonde

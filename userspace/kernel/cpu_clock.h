@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// CpuClock: a clock on each CPU that runs a BPF program so many times a second (perf's cpu-clock,
+// with a fixed period). One thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "userspace/base/fd.h"
+#include "userspace/base/result.h"
+
+namespace sonde {
+
+class CpuClock {
+ public:
+  // On every CPU that is online; silent until start(). The program's descriptor is borrowed.
+  static Result<CpuClock> open(int program, uint64_t hz);
+
+  // Starts the clocks, spread over one period: else all CPUs would be interrupted at once. Waits
+  // that long.
+  Result<> start();
+  void stop();
+
+  // CPUs that came online since get their clock; those that went have lost theirs. Asks the kernel
+  // at each call.
+  void follow_cpus();
+
+  uint64_t period_ns() const { return period_ns_; }
+  size_t cpus() const { return events_.size(); }
+
+ private:
+  CpuClock(int program, uint64_t period_ns) : program_(program), period_ns_(period_ns) {}
+  Result<> open_on(int cpu);
+
+  int program_;
+  uint64_t period_ns_;
+  bool running_ = false;
+  std::map<int, Fd> events_;  // by CPU
+};
+
+// "0-3,8" as the kernel lists CPUs, at most kMostCpus of them; what has another form is left out.
+constexpr size_t kMostCpus = 8192;
+std::vector<int> parse_cpu_list(std::string_view text);
+
+}  // namespace sonde
