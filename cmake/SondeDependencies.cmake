@@ -54,3 +54,12 @@ if(SONDE_STATIC)
   target_link_libraries(dep_openssl INTERFACE host_doors_shut)
   target_link_options(dep_openssl INTERFACE -Wl,--wrap=dlopen,--wrap=getaddrinfo,--wrap=gethostbyname)
 endif()
+
+# The C++ run time's own demangler, by the entry that hands out text piece by piece. The shared library does not export
+# that one, so its object is taken out of the archive, for every kind of build alike.
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.a OUTPUT_VARIABLE runtime_archive
+                OUTPUT_STRIP_TRAILING_WHITESPACE)
+execute_process(COMMAND ${CMAKE_AR} x ${runtime_archive} cp-demangle.o WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+                COMMAND_ERROR_IS_FATAL ANY)
+add_library(dep_demangle INTERFACE)
+target_link_libraries(dep_demangle INTERFACE ${CMAKE_BINARY_DIR}/cp-demangle.o)

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbolizer/symbols/demangle.h"
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstring>
+#include <utility>
+
+// The C++ run time's own demangler, by the entry that hands out text piece by piece: a name of a
+// hundred bytes can mean gigabytes, and __cxa_demangle would make all of them.
+extern "C" int __gcclibcxx_demangle_callback(const char* mangled,
+                                             void (*take)(const char*, size_t, void*),
+                                             void* opaque);
+
+namespace sonde {
+namespace {
+
+struct Text {
+  std::array<char, kMaxDemangled> bytes;
+  size_t size;
+  jmp_buf enough;
+};
+
+void take(const char* piece, size_t size, void* opaque) {
+  auto& text = *static_cast<Text*>(opaque);
+  if (size > text.bytes.size() - text.size) {
+    // The demangler is C, owns nothing at this point but its stack, and has no other way to stop.
+    longjmp(text.enough, 1);  // NOLINT(cert-err52-cpp,modernize-avoid-setjmp-longjmp)
+  }
+  std::memcpy(text.bytes.data() + text.size, piece, size);
+  text.size += size;
+}
+
+bool demangle_cxx(const char* name, Text& text) {
+  text.size = 0;
+  if (setjmp(text.enough) != 0) {  // NOLINT(cert-err52-cpp,modernize-avoid-setjmp-longjmp)
+    return false;
+  }
+  return __gcclibcxx_demangle_callback(name, take, &text) == 0;
+}
+
+// Rust's older names end in "::h" and 16 digits, a hash of the crate.
+bool has_rust_hash(std::string_view text) {
+  constexpr size_t kHash = 19;
+  if (text.size() <= kHash) {
+    return false;
+  }
+  text.remove_prefix(text.size() - kHash);
+  return text.starts_with("::h") &&
+         text.substr(3).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::string without_rust_escapes(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {
+      {"$SP$", "@"},  {"$BP$", "*"},  {"$RF$", "&"},  {"$LT$", "<"},  {"$GT$", ">"},
+      {"$LP$", "("},  {"$RP$", ")"},  {"$C$", ","},   {"$u20$", " "}, {"$u27$", "'"},
+      {"$u5b$", "["}, {"$u5d$", "]"}, {"$u7b$", "{"}, {"$u7d$", "}"}, {"$u7e$", "~"},
+      {"..", "::"},   {"::_$", "::$"}};
+  std::string out;
+  if (text.starts_with("_$")) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty()) {
+    const auto* const escape = std::ranges::find_if(
+        kEscapes, [text](const auto& pair) { return text.starts_with(pair.first); });
+    if (escape == std::end(kEscapes)) {
+      out += text[0];
+      text.remove_prefix(1);
+    } else if (escape->first == "::_$") {
+      out += "::";
+      text.remove_prefix(3);  // the $ begins an escape
+    } else {
+      out += escape->second;
+      text.remove_prefix(escape->first.size());
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string demangle(std::string_view name) {
+  std::string whole(name);
+  if (!name.starts_with("_Z") || name.size() > kMaxMangled || name.contains('\0')) {
+    return whole;
+  }
+  Text text;
+  if (!demangle_cxx(whole.c_str(), text) || text.size == 0) {
+    return whole;
+  }
+  std::string_view read(text.bytes.data(), text.size);
+  if (!has_rust_hash(read)) {
+    return std::string(read);
+  }
+  read.remove_suffix(19);
+  return without_rust_escapes(read);
+}
+
+}  // namespace sonde
