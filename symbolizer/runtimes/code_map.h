@@ -14,7 +14,7 @@ namespace sonde {
 
 class CodeMap {
  public:
-  static constexpr size_t kMaxCodes = 512 * 1024;
+  static constexpr size_t kMaxCodes = size_t{512} * 1024;
   static constexpr size_t kMaxNameBytes = 64u << 20;
   static constexpr size_t kMaxName = 4096;  // the rest of a name is cut
 

@@ -251,7 +251,7 @@ Result<JitDump> JitDump::open(int proc, std::string_view path) {
 }
 
 Result<> JitDump::refresh() {
-  constexpr size_t kFirstBuffer = 256 * 1024;
+  constexpr size_t kFirstBuffer = size_t{256} * 1024;
   std::string buffer(kFirstBuffer, '\0');
   for (uint64_t total = 0; total < kMaxRefresh;) {
     const ssize_t n =

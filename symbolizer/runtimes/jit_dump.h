@@ -24,7 +24,7 @@ class JitRecords {
  public:
   static constexpr size_t kMaxRecord = 16u << 20;  // a longer one (its code, mostly) is passed over
   static constexpr size_t kMaxLines = 1u << 20;
-  static constexpr size_t kMaxFiles = 64 * 1024;
+  static constexpr size_t kMaxFiles = size_t{64} * 1024;
 
   struct Line {
     std::string_view file;  // until the next read

@@ -14,7 +14,7 @@
 namespace sonde {
 namespace {
 
-constexpr size_t kChunk = 256 * 1024;
+constexpr size_t kChunk = size_t{256} * 1024;
 constexpr size_t kRemembered = 64;
 
 // A hexadecimal number, with or without 0x, and the blank behind it.

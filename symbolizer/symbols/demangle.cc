@@ -9,6 +9,7 @@
 
 // The C++ run time's own demangler, by the entry that hands out text piece by piece: a name of a
 // hundred bytes can mean gigabytes, and __cxa_demangle would make all of them.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): theirs
 extern "C" int __gcclibcxx_demangle_callback(const char* mangled,
                                              void (*take)(const char*, size_t, void*),
                                              void* opaque);

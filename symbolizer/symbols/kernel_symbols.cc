@@ -15,7 +15,7 @@
 namespace sonde {
 namespace {
 
-constexpr size_t kChunk = 256 * 1024;
+constexpr size_t kChunk = size_t{256} * 1024;
 constexpr size_t kMaxFile = 256u << 20;
 constexpr std::string_view kFunctionKinds = "TtWw";
 
