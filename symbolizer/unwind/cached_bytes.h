@@ -24,7 +24,7 @@ class CachedBytes {
   std::span<const uint8_t> up_to(uint64_t offset, size_t size);
 
  private:
-  static constexpr size_t kBlockBytes = 16 * 1024;
+  static constexpr size_t kBlockBytes = 16384;
   static constexpr size_t kBlocks = 128;
 
   // The block, as far as there are bytes; nothing: cannot be read.

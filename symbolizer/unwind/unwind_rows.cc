@@ -82,11 +82,11 @@ bool write_function(FrameSection& section, const FrameSection::Function& functio
 UnwindCounts make_unwind_rows(const ElfFile& file, const RowSink& sink) {
   UnwindCounts counts;
   std::vector<FrameSection> sections;
-  if (file.eh_frame()) {
-    sections.emplace_back(file, *file.eh_frame(), FrameSection::Kind::kEhFrame);
+  if (const auto& section = file.eh_frame()) {
+    sections.emplace_back(file, *section, FrameSection::Kind::kEhFrame);
   }
-  if (file.debug_frame()) {
-    sections.emplace_back(file, *file.debug_frame(), FrameSection::Kind::kDebugFrame);
+  if (const auto& section = file.debug_frame()) {
+    sections.emplace_back(file, *section, FrameSection::Kind::kDebugFrame);
   }
   std::vector<Found> found;
   for (size_t i = 0; i < sections.size(); i++) {
