@@ -38,16 +38,19 @@ bool read_struct(int file, uint64_t offset, T& out) {
 
 std::string build_id_in_notes(std::span<const uint8_t> notes, uint64_t alignment) {
   const uint64_t align = alignment == 8 ? 8 : 4;
-  const auto padded = [&](uint64_t size) { return (size + align - 1) / align * align; };
   Bytes in(notes);
+  // Every part begins at a multiple of it, counted from the segment's beginning.
+  const auto skip_padding = [&] {
+    const uint64_t at = notes.size() - in.left();
+    in.skip(std::min<uint64_t>((align - at % align) % align, in.left()));
+  };
   Elf64_Nhdr note{};
   while (in.read(note)) {
     const auto name = in.take(note.n_namesz);
-    if (!name || !in.skip(std::min<uint64_t>(padded(note.n_namesz) - note.n_namesz, in.left()))) {
-      break;
-    }
+    skip_padding();
     const auto value = in.take(note.n_descsz);
-    if (!value || !in.skip(std::min<uint64_t>(padded(note.n_descsz) - note.n_descsz, in.left()))) {
+    skip_padding();
+    if (!name || !value) {
       break;
     }
     if (note.n_type == NT_GNU_BUILD_ID && *name == std::string_view("GNU", 4) && !value->empty() &&
