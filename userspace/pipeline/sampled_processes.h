@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SampledProcesses: what the addresses of a sample mean: in which module, and where in it. Each
+// program that runs is read when its first sample comes, since it may be gone soon. One thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "userspace/inventory/mappings.h"
+#include "userspace/inventory/process.h"
+#include "userspace/model/stack_sample.h"
+#include "userspace/pipeline/module_table.h"
+
+namespace sonde {
+
+// A place in a module: an offset in a file, else an address.
+struct CodePlace {
+  uint32_t module = ModuleTable::kUnknown;
+  uint64_t offset = 0;
+  auto operator<=>(const CodePlace&) const = default;
+};
+
+// One program in memory: a process from one exec to the next.
+struct SampledProcess {
+  Pid pid{};
+  std::string service;    // never empty
+  std::string container;  // empty: none
+  bool wanted = true;
+  Mappings mappings;
+  uint64_t read_ns = 0;  // when the mappings were
+};
+
+// Who the sampler asks about processes. Null: it is gone.
+using FindProcess = std::function<std::shared_ptr<const Process>(Pid)>;
+// Whether somebody wants to see it; null for a process that was gone before it could be read.
+using WantProcess = std::function<bool(const Process*)>;
+using ReadMappings = std::function<Result<Mappings>(Pid)>;
+
+class SampledProcesses {
+ public:
+  static constexpr size_t kMaxProcesses = 8192;  // later ones are not read
+  // Mappings are read again at most so often, when an address is in none of them: a library was
+  // loaded, code was made.
+  static constexpr uint64_t kReadAgainNs = 1'000'000'000;
+
+  SampledProcesses(
+      FindProcess find, WantProcess want,
+      ReadMappings read = [](Pid pid) { return read_mappings(pid); })
+      : find_(std::move(find)), want_(std::move(want)), read_(std::move(read)) {}
+
+  // Null: there are too many.
+  SampledProcess* of(const StackSample& sample);
+  // An address of the process, at a time of the kernel's clock.
+  CodePlace place_of(SampledProcess& process, uint64_t address, uint64_t now_ns);
+
+  const ModuleTable& modules() const { return modules_; }
+  uint64_t unread() const { return unread_; }  // processes that were gone
+
+ private:
+  using Key = std::tuple<uint32_t, uint64_t, uint64_t>;  // pid, start, image
+
+  void read(SampledProcess& process, uint64_t now_ns);
+
+  const FindProcess find_;
+  const WantProcess want_;
+  const ReadMappings read_;
+  ModuleTable modules_;
+  std::map<Key, SampledProcess> processes_;
+  uint64_t unread_ = 0;
+};
+
+}  // namespace sonde
