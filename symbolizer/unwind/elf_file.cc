@@ -15,7 +15,7 @@ constexpr size_t kMaxSegments = 1024;
 // ELF's own limit without its extension; with it, files of object code have more. Those are not
 // what runs.
 constexpr size_t kMaxSections = 65535;
-constexpr size_t kMaxNoteBytes = 64 * 1024;
+constexpr size_t kMaxNoteBytes = size_t{64} * 1024;
 constexpr size_t kMaxBuildId = 32;
 constexpr size_t kLongestName = sizeof(".gnu.version_r");  // beyond it no name that we know
 
@@ -161,7 +161,7 @@ void ElfFile::find_eh_frame_by_index() {
   }
   Bytes at{std::span<const uint8_t>(head).subspan(4)};
   const std::optional<uint64_t> address =
-      read_pointer(at, head[1], {.here = *eh_frame_index_ + 4, .data = *eh_frame_index_});
+      read_pointer(at, head[1], {.here = *eh_frame_index_ + 4, .data = eh_frame_index_});
   if (!address) {
     return;
   }

@@ -44,7 +44,7 @@ TEST(Demangle, ABombStaysAsItIs) {
   std::string bomb = "_Z1f1AIiiE";
   std::string last = "S0_";
   for (int i = 0; i < 60; ++i) {
-    bomb += "S_I" + last + last + "E";
+    bomb.append("S_I").append(last).append(last).append("E");
     last = "S" + std::string(1, static_cast<char>(i < 9 ? '1' + i : 'A' + (i - 9) % 26)) + "_";
   }
   EXPECT_LE(demangle(bomb).size(), kMaxDemangled);

@@ -57,10 +57,9 @@ TEST(ProcessFacts, Status) {
 // This process's own map, where every process's is.
 class PerfMapFile : public testing::Test {
  protected:
-  PerfMapFile() : proc_(::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-    std::filesystem::remove(path_);
-  }
-  ~PerfMapFile() override { std::filesystem::remove(path_); }
+  PerfMapFile() : proc_(::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+  void SetUp() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
 
   void append(const std::string& text) { std::ofstream(path_, std::ios::app) << text; }
 

@@ -93,6 +93,7 @@ struct Row {
   bool operator==(const Row& other) const { return address == other.address && rule == other.rule; }
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest finds it by this name
 void PrintTo(const Row& row, std::ostream* out) {
   *out << std::hex << row.address << std::dec << " cfa " << int{row.rule.cfa} << "+"
        << row.rule.cfa_offset << " saved " << int{row.rule.saved} << " at " << row.rule.offset;

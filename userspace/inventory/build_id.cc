@@ -53,7 +53,8 @@ std::string build_id_in_notes(std::span<const uint8_t> notes, uint64_t alignment
     if (!name || !value) {
       break;
     }
-    if (note.n_type == NT_GNU_BUILD_ID && *name == std::string_view("GNU", 4) && !value->empty() &&
+    if (note.n_type == NT_GNU_BUILD_ID &&
+        *name == std::string_view(ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) && !value->empty() &&
         value->size() <= kMaxBuildId) {
       std::string out;
       for (const char byte : *value) {

@@ -46,9 +46,10 @@ std::vector<int> parse_cpu_list(std::string_view text) {
   while (!text.empty()) {
     const std::string_view range = text.substr(0, text.find(','));
     text.remove_prefix(std::min(range.size() + 1, text.size()));
-    const char* end = range.data() + range.size();
+    const char* begin = range.data();
+    const char* end = begin + range.size();
     int first = 0;
-    auto [at, error] = std::from_chars(range.data(), end, first);
+    auto [at, error] = std::from_chars(begin, end, first);
     int last = first;
     if (error == std::errc() && at != end && *at == '-') {
       std::tie(at, error) = [&] {
@@ -100,6 +101,7 @@ Result<CpuClock> CpuClock::open(int program, uint64_t hz) {
 
 Result<> CpuClock::start() {
   std::vector<int> order;
+  order.reserve(events_.size());
   for (const auto& [cpu, event] : events_) {
     order.push_back(cpu);
   }

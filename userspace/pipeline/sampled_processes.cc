@@ -26,7 +26,10 @@ SampledProcess* SampledProcesses::of(const StackSample& sample) {
   const auto known = find_(sample.pid);
   process.wanted = want_(known.get());
   if (known != nullptr) {
-    process.service = known->service != nullptr ? known->service->name : known->program;
+    process.service = known->program;
+    if (known->service != nullptr) {
+      process.service = known->service->name;
+    }
     if (known->container != nullptr) {
       process.container =
           known->container->name.empty() ? known->container->id : known->container->name;
