@@ -26,8 +26,4 @@ class LabelSpeller {
   std::vector<Label> spelt_;  // strings are used again: nothing is allocated after warm-up
 };
 
-// Appends text, each byte that is not part of valid UTF-8 replaced by U+FFFD, and each NUL, which
-// ends the input of some readers.
-void append_utf8(std::string_view text, std::string& out);
-
 }  // namespace sonde::prometheus

@@ -11,6 +11,7 @@
 #include "exporters/prometheus/labels.h"
 #include "exporters/prometheus/metrics.pb.h"
 #include "exporters/prometheus/names.h"
+#include "exporters/utf8.h"
 
 namespace sonde::prometheus {
 namespace {

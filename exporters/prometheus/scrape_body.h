@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "exporters/gzip.h"
 #include "exporters/http.h"
 #include "exporters/prometheus/encode.h"
-#include "exporters/prometheus/gzip.h"
 
 namespace sonde::prometheus {
 

@@ -10,6 +10,8 @@
 #include <limits>
 #include <utility>
 
+#include "exporters/utf8.h"
+
 namespace sonde::prometheus {
 namespace {
 

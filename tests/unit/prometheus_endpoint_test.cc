@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "exporters/gzip.h"
 #include "exporters/prometheus/endpoint.h"
-#include "exporters/prometheus/gzip.h"
 #include "exporters/prometheus/negotiate.h"
 #include "userspace/base/clock.h"
 

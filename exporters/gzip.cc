@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporters/prometheus/gzip.h"
+#include "exporters/gzip.h"
 
 #include <zlib.h>
 
@@ -7,7 +7,7 @@
 #include <array>
 #include <limits>
 
-namespace sonde::prometheus {
+namespace sonde {
 namespace {
 
 // A scrape's text repeats itself: the cheapest level makes a tenth of it already.
@@ -56,4 +56,4 @@ bool GzipStream::add(std::string_view text, bool last, std::string& out) {
   return true;
 }
 
-}  // namespace sonde::prometheus
+}  // namespace sonde

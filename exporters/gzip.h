@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace sonde::prometheus {
+namespace sonde {
 
 class GzipStream {
  public:
@@ -24,4 +24,4 @@ class GzipStream {
   const std::unique_ptr<State> state_;
 };
 
-}  // namespace sonde::prometheus
+}  // namespace sonde

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// A profile in pprof's format: what `go tool pprof`, Parca, Pyroscope and speedscope read.
+#pragma once
+
+#include <string>
+
+#include "userspace/model/profile.h"
+
+namespace sonde::pprof {
+
+// Gzipped, as the format asks. Sample types: samples/count, and cpu/nanoseconds, the default.
+// Labels of each sample: service, pid, thread, comm, container (those that are known).
+std::string encode(const Profile& profile);
+
+// The same before gzip.
+std::string encode_plain(const Profile& profile);
+
+}  // namespace sonde::pprof

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporters/stacks/folded.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "exporters/utf8.h"
+
+namespace sonde::stacks {
+namespace {
+
+// A line's fields end with ';', the line itself with a space and the count.
+std::string field(std::string_view text) {
+  std::string out;
+  append_utf8(text, out);
+  for (char& c : out) {
+    if (c == ';') {
+      c = ':';
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      c = '?';
+    }
+  }
+  return out;
+}
+
+struct Share {
+  uint64_t self = 0;
+  uint64_t total = 0;
+};
+
+double percent(uint64_t part, uint64_t all) {
+  return all > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0;
+}
+
+}  // namespace
+
+std::string frame_name(const Profile& profile, uint32_t frame) {
+  const ProfileFrame& found = profile.frames[frame];
+  return profile.modules[found.module].in_kernel ? found.function + "_[k]" : found.function;
+}
+
+std::string folded(const Profile& profile) {
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < profile.frames.size(); ++i) {
+    names.push_back(field(frame_name(profile, i)));
+  }
+  std::map<std::string, uint64_t> lines;
+  for (const ProfileStack& stack : profile.stacks) {
+    std::string line = field(profile.owners[stack.owner].service);
+    for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
+      line += ';';
+      line += names[*frame];
+    }
+    lines[line] += stack.samples;
+  }
+  std::string out;
+  for (const auto& [line, samples] : lines) {
+    out += fmt::format("{} {}\n", line, samples);
+  }
+  return out;
+}
+
+std::string top(const Profile& profile, size_t most) {
+  std::map<std::string, uint64_t> services;
+  std::map<std::string, Share> functions;
+  for (const ProfileStack& stack : profile.stacks) {
+    services[profile.owners[stack.owner].service] += stack.samples;
+    std::set<std::string> met;
+    for (const uint32_t frame : stack.frames) {
+      const std::string name = frame_name(profile, frame);
+      if (met.insert(name).second) {
+        functions[name].total += stack.samples;
+      }
+    }
+    if (!stack.frames.empty()) {
+      functions[frame_name(profile, stack.frames.front())].self += stack.samples;
+    }
+  }
+  const uint64_t all = profile.samples();
+  const double seconds = static_cast<double>(all * profile.period_ns) / 1e9;
+  std::string out =
+      fmt::format("{} samples, {:.2f} s of CPU time\n\n  samples      %  service\n", all, seconds);
+  std::vector<std::pair<std::string, uint64_t>> by_service(services.begin(), services.end());
+  std::ranges::stable_sort(by_service, std::greater(),
+                           [](const auto& each) { return each.second; });
+  by_service.resize(std::min(by_service.size(), most));
+  for (const auto& [name, samples] : by_service) {
+    out += fmt::format("{:>9} {:>6.1f}  {}\n", samples, percent(samples, all), field(name));
+  }
+  std::vector<std::pair<std::string, Share>> rows(functions.begin(), functions.end());
+  std::ranges::stable_sort(rows, std::greater(), [](const auto& each) {
+    return std::pair(each.second.self, each.second.total);
+  });
+  rows.resize(std::min(rows.size(), most));
+  out += "\n     self      %    total      %  function\n";
+  for (const auto& [name, share] : rows) {
+    out += fmt::format("{:>9} {:>6.1f} {:>8} {:>6.1f}  {}\n", share.self, percent(share.self, all),
+                       share.total, percent(share.total, all), field(name));
+  }
+  return out;
+}
+
+}  // namespace sonde::stacks

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profiles as text: one line for each stack, as flame graph tools read them, and a table for
+// people.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "userspace/model/profile.h"
+
+namespace sonde::stacks {
+
+// "service;outermost;...;innermost 17", equal lines once, sorted. Frames of the kernel end with
+// _[k]. What would cut a line in pieces is replaced.
+std::string folded(const Profile& profile);
+
+// Services and functions by the samples they were met in: `self` as the innermost, `total` anywhere
+// in the stack (once, however often it stands there). At most `most` functions.
+std::string top(const Profile& profile, size_t most = 40);
+
+// A name for people: a frame's function, and of the kernel's what tells it apart.
+std::string frame_name(const Profile& profile, uint32_t frame);
+
+}  // namespace sonde::stacks
