@@ -70,23 +70,29 @@ class Encoder {
     out.set_unit(strings_.place(unit));
   }
 
-  // Addresses are offsets in the file: a mapping that holds them all begins at 0. One that says it
-  // has functions is not looked up by readers that would find other names on their own machine.
+  // Readers take the first mapping for the program itself: files stand before what is none.
+  // Addresses are offsets in the file, so that a mapping that holds them all begins at 0. One that
+  // says it has functions is not looked up by readers that would find other names on their own
+  // machine.
   void mappings() {
     constexpr uint64_t kPage = 4096;
     std::vector<uint64_t> ends(profile_.modules.size(), 0);
     for (const ProfileFrame& frame : profile_.frames) {
-      ends[frame.module] = std::max(ends[frame.module], frame.offset);
+      ends[frame.module] = std::max(ends[frame.module], frame.offset / kPage + 1);
     }
-    for (size_t i = 0; i < profile_.modules.size(); ++i) {
-      const ProfileModule& module = profile_.modules[i];
-      wire::Mapping& out = *out_.add_mapping();
-      out.set_id(i + 1);
-      out.set_memory_limit(ends[i] >= ~uint64_t{0} - kPage ? ~uint64_t{0}
-                                                           : (ends[i] / kPage + 1) * kPage);
-      out.set_filename(strings_.place(module.path));
-      out.set_build_id(strings_.place(module.build_id));
-      out.set_has_functions(true);
+    for (const bool files : {true, false}) {
+      for (size_t i = 0; i < profile_.modules.size(); ++i) {
+        const ProfileModule& module = profile_.modules[i];
+        if (ends[i] == 0 || module.path.starts_with('[') == files) {
+          continue;
+        }
+        wire::Mapping& out = *out_.add_mapping();
+        out.set_id(i + 1);
+        out.set_memory_limit(ends[i] > ~uint64_t{0} / kPage ? ~uint64_t{0} : ends[i] * kPage);
+        out.set_filename(strings_.place(module.path));
+        out.set_build_id(strings_.place(module.build_id));
+        out.set_has_functions(true);
+      }
     }
   }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr OptionGroup kAllGroups[] = {
     OptionGroup::kGeneral, OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
     OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
-    OptionGroup::kRoutes,  OptionGroup::kRecord,   OptionGroup::kReplay};
+    OptionGroup::kRoutes,  OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile};
 static_assert(std::size(kAllGroups) == kOptionGroups);
 
 struct Outcome {
@@ -131,6 +131,10 @@ TEST_F(ConfigTest, FlagForms) {
   EXPECT_EQ(load({"--door", "auto", "--door", "socktp-raw"}).config.kernel.door,
             DoorChoice::kSocktpRaw);
   EXPECT_EQ(load({"--ring-size", "16MiB"}).config.kernel.ring_bytes, 16u << 20);
+  EXPECT_EQ(load({"-d", "7", "-p", "12"}).config.profile.seconds, 7u);
+  EXPECT_EQ(load({"-d", "7", "-p", "12"}).config.profile.pid, 12u);
+  EXPECT_NE(load({"-d", "-p"}).problems, "") << "a flag is no value";
+  EXPECT_NE(load({"-x"}).problems, "");
   EXPECT_EQ(load({"--batch-interval", "1s"}).config.kernel.batch_interval_ms, 1000u);
   EXPECT_EQ(load({"--speed", "2.5"}).config.replay.speed, 2.5);
   EXPECT_EQ(load({"--tapes", "a,b", "--tapes", "c"}).config.replay.tapes,

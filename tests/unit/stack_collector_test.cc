@@ -1,172 +1,203 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stacks are counted by what they mean, not by their addresses; and no sample is lost for want of
-// room.
+// From samples to counted stacks: what addresses mean, whose they are, and that none is lost.
 #include "userspace/pipeline/stack_collector.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
-#include <memory>
-#include <string>
-#include <vector>
+
+#include "exporters/stacks/folded.h"
 
 namespace sonde {
 namespace {
 
-// Pids that no process has: no file of theirs can be opened.
-constexpr Pid kFirst{0x7fff'fff0};
-constexpr Pid kSecond{0x7fff'fff1};
-constexpr Pid kStranger{0x7fff'fff2};
-
-// A library at another address in each process.
-Result<Mappings> fake_mappings(Pid pid) {
-  const uint64_t start = pid == kFirst ? 0x10000 : 0x50000;
-  return Mappings({{.start = start,
-                    .end = start + 0x1000,
-                    .offset = 0x2000,
-                    .file = {.device = 1, .inode = 7},
-                    .path = "/usr/lib/libfake.so"}});
-}
-
-SampledProcesses fake_processes() {
-  return SampledProcesses(
-      [](Pid pid) {
-        auto process = std::make_shared<Process>();
-        process->pid = pid;
-        process->program = "fake";
-        return process;
-      },
-      [](const Process* process) { return process == nullptr || process->pid != kStranger; },
-      fake_mappings);
-}
-
-StackSample sample(Pid pid, uint32_t thread, const std::vector<uint64_t>& user,
-                   const std::vector<uint64_t>& kernel = {}) {
-  StackSample out;
-  out.pid = pid;
-  out.thread = thread;
-  out.name = "worker";
-  out.user = user;
-  out.kernel = kernel;
-  return out;
-}
-
-std::string text(const Profile& profile, const ProfileStack& stack) {
-  std::string out;
-  for (const uint32_t frame : stack.frames) {
-    out += (out.empty() ? "" : " ") + profile.frames.at(frame).function;
+// A host of a few processes, as the collector asks about it.
+class StackCollectorTest : public testing::Test {
+ protected:
+  void add_process(uint32_t pid, const std::string& service, std::string_view maps) {
+    auto process = std::make_shared<Process>();
+    process->pid = Pid{pid};
+    process->program = service;
+    process->service = std::make_shared<const Service>(Service{.name = service,
+                                                               .name_space = {},
+                                                               .instance = {},
+                                                               .job = service,
+                                                               .language = {},
+                                                               .extra = {}});
+    hosts_[pid] = process;
+    map(pid, maps);
   }
-  return out;
-}
 
-TEST(StackCollector, EqualStacksAreOne) {
-  SampledProcesses processes = fake_processes();
-  StackCollector collector(processes);
-  const std::vector<uint64_t> user{0x10010, 0x10021};
-  const std::vector<uint64_t> other{0x10011, 0x10021};
-  collector.add(sample(kFirst, 1, user));
-  collector.add(sample(kFirst, 1, user));
-  collector.add(sample(kFirst, 1, other));
-  NoNames names;
-  const Profile profile = collector.finish(names);
-  std::map<std::string, uint64_t> met;
-  for (const ProfileStack& stack : profile.stacks) {
-    met[text(profile, stack)] += stack.samples;
+  void map(uint32_t pid, std::string_view maps) {
+    MappingReader reader;
+    reader.add(maps);
+    maps_[pid] = reader.finish();
   }
-  // What returns to 0x21 was called from before it.
-  const std::map<std::string, uint64_t> expected{{"libfake.so+0x2010 libfake.so+0x2020", 2},
-                                                 {"libfake.so+0x2011 libfake.so+0x2020", 1}};
-  EXPECT_EQ(met, expected);
-}
 
-TEST(StackCollector, APlaceInAFileIsTheSameInEachProcess) {
-  SampledProcesses processes = fake_processes();
-  StackCollector collector(processes);
-  collector.add(sample(kFirst, 1, std::vector<uint64_t>{0x10010}));
-  collector.add(sample(kSecond, 2, std::vector<uint64_t>{0x50010}));
-  NoNames names;
-  const Profile profile = collector.finish(names);
-  ASSERT_EQ(profile.frames.size(), 1u);
-  EXPECT_EQ(profile.modules.at(profile.frames[0].module).path, "/usr/lib/libfake.so");
-  ASSERT_EQ(profile.stacks.size(), 2u);
-  EXPECT_NE(profile.stacks[0].owner, profile.stacks[1].owner);
-  EXPECT_EQ(profile.owners.at(profile.stacks[0].owner).service, "fake");
-}
-
-class KernelOnly : public FrameNames {
- public:
-  std::string name(const Module& module, uint64_t offset) override {
-    return module.kind == ModuleKind::kKernel && offset == 0xffff'0000 ? "do_work" : "";
+  SampledProcesses make_processes() {
+    return SampledProcesses(
+        [this](Pid pid) -> std::shared_ptr<const Process> {
+          const auto found = hosts_.find(static_cast<uint32_t>(pid));
+          return found != hosts_.end() ? found->second : nullptr;
+        },
+        [this](const Process* process) {
+          return process == nullptr || process->program != unwanted_;
+        },
+        [this](Pid pid) -> Result<Mappings> {
+          reads_++;
+          const auto found = maps_.find(static_cast<uint32_t>(pid));
+          return found != maps_.end() ? Result<Mappings>(found->second) : fail("gone");
+        });
   }
+
+  // User frames, innermost first.
+  void add(StackCollector& collector, uint32_t pid, std::vector<uint64_t> user,
+           std::vector<uint64_t> kernel = {}, uint32_t thread = 0, std::string_view name = "main") {
+    collector.add({.time_ns = now_,
+                   .pid = Pid{pid},
+                   .thread = thread != 0 ? thread : pid,
+                   .cpu = 0,
+                   .cgroup = 0,
+                   .started_ns = 1,
+                   .image = image_,
+                   .name = name,
+                   .kernel = kernel,
+                   .user = user});
+  }
+
+  static void expect_balance(const StackCollector& collector) {
+    const CollectorCounts& counts = collector.counts();
+    EXPECT_EQ(counts.seen, counts.kept + counts.cut + counts.unwanted);
+  }
+
+  std::map<uint32_t, std::shared_ptr<const Process>> hosts_;
+  std::map<uint32_t, Mappings> maps_;
+  std::string unwanted_;
+  uint64_t now_ = 10;
+  uint64_t image_ = 1;
+  int reads_ = 0;
+  NoNames names_;
 };
 
-TEST(StackCollector, TheKernelStandsAboveItsCallerAndPlacesWithoutANameHaveOne) {
-  SampledProcesses processes = fake_processes();
+constexpr std::string_view kMaps =
+    "1000-3000 r-xp 00000500 fe:01 11 /nowhere/app\n"
+    "7000-8000 r-xp 00000000 fe:01 12 /nowhere/libx.so\n"
+    "9000-a000 rwxp 00000000 00:00 0 \n"
+    "b000-c000 r-xp 00000000 00:00 0 [vdso]\n";
+
+TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
   StackCollector collector(processes);
-  collector.add(sample(kFirst, 1, std::vector<uint64_t>{0x10010, 0x99999},
-                       std::vector<uint64_t>{0xffff'0000}));
-  collector.add(sample(kFirst, 1, std::vector<uint64_t>{}));
-  KernelOnly names;
-  const Profile profile = collector.finish(names);
-  std::map<std::string, uint64_t> met;
-  for (const ProfileStack& stack : profile.stacks) {
-    met[text(profile, stack)] += stack.samples;
-  }
-  const std::map<std::string, uint64_t> expected{{"do_work libfake.so+0x2010 [unknown]", 1},
-                                                 {"[unknown]", 1}};
-  EXPECT_EQ(met, expected);
+  // The first is where it stands, the others where it returns to: those were called from before.
+  add(collector, 5, {0x7010, 0x1101, 0x9021, 0xb011}, {0xffffffff81000000});
+  add(collector, 5, {0x7010, 0x1101, 0x9021, 0xb011}, {0xffffffff81000000});
+  add(collector, 5, {0x1100});
+  expect_balance(collector);
+  const Profile profile = collector.finish(names_);
+  EXPECT_EQ(
+      stacks::folded(profile),
+      "shop;[vdso]+0x10;[jit]+0x9020;app+0x600;libx.so+0x10;[kernel]+0xffffffff81000000_[k] 2\n"
+      "shop;app+0x600 1\n");
+  EXPECT_EQ(profile.samples(), 3u);
+  EXPECT_EQ(reads_, 1) << "a process is read once";
 }
 
-TEST(StackCollector, WhatFindsNoRoomIsCountedForItsOwner) {
-  SampledProcesses processes = fake_processes();
-  StackCollector collector(processes, {.stacks = 4, .frames = 100, .owners = 100});
-  for (uint64_t i = 0; i < 50; ++i) {
-    collector.add(sample(kFirst, 1, std::vector<uint64_t>{0x10000 + i}));
-  }
-  collector.add(sample(kStranger, 3, std::vector<uint64_t>{0x50000}));
-  const CollectorCounts counts = collector.counts();
-  EXPECT_EQ(counts.seen, 51u);
-  EXPECT_EQ(counts.kept, 4u);
-  EXPECT_EQ(counts.cut, 46u);
-  EXPECT_EQ(counts.unwanted, 1u);
-  NoNames names;
-  const Profile profile = collector.finish(names);
-  EXPECT_EQ(profile.samples(), 50u);
-  ASSERT_EQ(profile.stacks.size(), 5u);
-  EXPECT_EQ(text(profile, profile.stacks.back()), "[no room]");
-  EXPECT_EQ(profile.stacks.back().samples, 46u);
-  EXPECT_EQ(profile.owners.at(profile.stacks.back().owner).thread, 1u);
+TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes);
+  add(collector, 5, {0x1100});
+  map(5, "20000-30000 r-xp 0 fe:01 13 /nowhere/late.so\n");
+  add(collector, 5, {0x20010});
+  EXPECT_EQ(reads_, 1) << "not at once: it may be an address that is none";
+  now_ += SampledProcesses::kReadAgainNs;
+  add(collector, 5, {0x20010});
+  EXPECT_EQ(stacks::folded(collector.finish(names_)),
+            "shop;[unknown] 1\nshop;app+0x600 1\nshop;late.so+0x10 1\n");
 }
 
-TEST(StackCollector, ThreadsWithoutRoomCountForTheirProcess) {
-  SampledProcesses processes = fake_processes();
-  StackCollector collector(processes, {.stacks = 1000, .frames = 100, .owners = 10});
-  for (uint32_t thread = 1; thread <= 100; ++thread) {
-    collector.add(sample(kFirst, thread, std::vector<uint64_t>{0x10010}));
+TEST_F(StackCollectorTest, AnotherProgramOfTheSameProcessIsReadAnew) {
+  add_process(5, "sh", kMaps);
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes);
+  add(collector, 5, {0x1100});
+  add_process(5, "tool", "1000-3000 r-xp 0 fe:01 14 /nowhere/tool\n");
+  image_++;
+  add(collector, 5, {0x1100});
+  EXPECT_EQ(stacks::folded(collector.finish(names_)), "sh;app+0x600 1\ntool;tool+0x100 1\n");
+}
+
+TEST_F(StackCollectorTest, AProcessThatIsGoneIsCalledAsItsThread) {
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes);
+  add(collector, 9, {0x1100, 0x2200}, {}, 9, "short lived");
+  EXPECT_EQ(processes.unread(), 1u);
+  EXPECT_EQ(stacks::folded(collector.finish(names_)), "short lived;[unknown];[unknown] 1\n");
+}
+
+TEST_F(StackCollectorTest, ASampleWithoutAFrameIsCountedStill) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes);
+  add(collector, 5, {});
+  expect_balance(collector);
+  EXPECT_EQ(stacks::folded(collector.finish(names_)), "shop;[unknown] 1\n");
+}
+
+TEST_F(StackCollectorTest, WhatNobodyWantsIsCountedAndNotRead) {
+  add_process(5, "shop", kMaps);
+  add_process(6, "secret", kMaps);
+  unwanted_ = "secret";
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes);
+  add(collector, 6, {0x1100});
+  add(collector, 5, {0x1100});
+  expect_balance(collector);
+  EXPECT_EQ(collector.counts().unwanted, 1u);
+  EXPECT_EQ(reads_, 1);
+  EXPECT_EQ(stacks::folded(collector.finish(names_)), "shop;app+0x600 1\n");
+}
+
+TEST_F(StackCollectorTest, StacksBeyondTheLimitCountForTheirProcess) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes, {.stacks = 2, .frames = 100, .owners = 100});
+  for (uint64_t i = 0; i < 5; i++) {
+    add(collector, 5, {0x1100 + i});
   }
-  NoNames names;
-  const Profile profile = collector.finish(names);
+  add(collector, 5, {0x1100});
+  expect_balance(collector);
+  EXPECT_EQ(collector.counts().cut, 3u);
+  EXPECT_EQ(stacks::folded(collector.finish(names_)),
+            "shop;[no room] 3\nshop;app+0x600 2\nshop;app+0x601 1\n");
+}
+
+TEST_F(StackCollectorTest, FramesBeyondTheLimitToo) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes, {.stacks = 100, .frames = 3, .owners = 100});
+  add(collector, 5, {0x1100, 0x1200});
+  add(collector, 5, {0x1100, 0x1300, 0x1400});
+  add(collector, 5, {0x1100, 0x1200});
+  expect_balance(collector);
+  const Profile profile = collector.finish(names_);
+  EXPECT_EQ(profile.samples(), 3u);
+  EXPECT_EQ(stacks::folded(profile), "shop;[no room] 1\nshop;app+0x6ff;app+0x600 2\n");
+}
+
+TEST_F(StackCollectorTest, ThreadsBeyondTheLimitAreTheirProcess) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  StackCollector collector(processes, {.stacks = 100, .frames = 100, .owners = 10});
+  for (uint32_t thread = 100; thread < 200; thread++) {
+    add(collector, 5, {0x1100}, {}, thread);
+  }
+  expect_balance(collector);
+  const Profile profile = collector.finish(names_);
+  EXPECT_EQ(stacks::folded(profile), "shop;app+0x600 100\n");
   EXPECT_LE(profile.owners.size(), 10u);
-  EXPECT_EQ(profile.samples(), 100u);
-  uint64_t whole_process = 0;
-  for (const ProfileStack& stack : profile.stacks) {
-    const ProfileOwner& owner = profile.owners.at(stack.owner);
-    EXPECT_EQ(owner.service, "fake");
-    whole_process += owner.thread == 0 ? stack.samples : 0;
-  }
-  EXPECT_EQ(whole_process, 92u);  // the first 8 found room beside "[others]"
-}
-
-TEST(StackCollector, FramesWithoutRoomCutTheirStack) {
-  SampledProcesses processes = fake_processes();
-  StackCollector collector(processes, {.stacks = 1000, .frames = 3, .owners = 10});
-  for (uint64_t i = 0; i < 10; ++i) {
-    collector.add(sample(kFirst, 1, std::vector<uint64_t>{0x10000 + i}));
-  }
-  EXPECT_EQ(collector.counts().kept, 3u);
-  EXPECT_EQ(collector.counts().cut, 7u);
-  NoNames names;
-  EXPECT_EQ(collector.finish(names).samples(), 10u);
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ struct Command {
   X(run)                  \
   X(record)               \
   X(replay)               \
+  X(profile)              \
   X(doctor)               \
   X(config)               \
   X(completion)           \

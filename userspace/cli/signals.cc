@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 
 namespace sonde::cli {
 namespace {
@@ -33,6 +34,15 @@ int wait_for_signal() {
   while (sigwait(&set, &signal) != 0) {
   }
   return signal;
+}
+
+int wait_for_signal(uint64_t ns) {
+  constexpr uint64_t kSecond = 1'000'000'000;
+  const sigset_t set = our_signals();
+  const timespec time{.tv_sec = static_cast<time_t>(ns / kSecond),
+                      .tv_nsec = static_cast<long>(ns % kSecond)};
+  const int signal = sigtimedwait(&set, nullptr, &time);
+  return signal > 0 ? signal : 0;
 }
 
 }  // namespace sonde::cli

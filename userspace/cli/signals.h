@@ -3,6 +3,8 @@
 // wait in main.
 #pragma once
 
+#include <cstdint>
+
 namespace sonde::cli {
 
 // Blocks the signals that end or reload us, in this thread and those it starts; a closed pipe is an
@@ -11,6 +13,9 @@ void block_signals();
 
 // Waits for one of them: SIGINT, SIGTERM, or SIGHUP.
 int wait_for_signal();
+
+// The same, but for at most so long: 0 if none came.
+int wait_for_signal(uint64_t ns);
 
 // Has it return SIGTERM: we cannot go on. Any thread.
 void end_waiting();

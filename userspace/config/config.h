@@ -85,6 +85,18 @@ struct ReplayConfig {
   double speed = 0;  // 1: as it was; 0: as fast as possible
 };
 
+struct ProfileConfig {
+  uint64_t pid = 0;     // 0: every process
+  std::string service;  // empty: every service
+  uint64_t seconds = 30;
+  uint64_t frequency = 49;  // samples a second of each CPU
+  std::string output;       // file; empty: chosen by the form
+  bool folded = false;
+  bool text = false;
+  std::string flame;   // file; empty: none is drawn
+  bool force = false;  // also where the kernel may lock up
+};
+
 struct Config {
   std::string file;  // the file that was read; empty: none
   LogConfig log;
@@ -99,6 +111,7 @@ struct Config {
   RoutesConfig routes;
   RecordConfig record;
   ReplayConfig replay;
+  ProfileConfig profile;
 };
 
 }  // namespace sonde

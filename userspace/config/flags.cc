@@ -14,6 +14,15 @@ bool accepted(const Option& option, std::span<const OptionGroup> groups) {
   return std::ranges::find(groups, option.group) != groups.end();
 }
 
+// "-d" is "--seconds" where the command takes that; what else has one dash is no flag.
+std::string long_form(std::string_view argument, std::span<const OptionGroup> groups) {
+  constexpr size_t kShort = 2;
+  const bool is_short = argument.size() == kShort && argument[0] == '-';
+  const Option* option = is_short ? option_by_letter(argument[1]) : nullptr;
+  return option != nullptr && accepted(*option, groups) ? fmt::format("--{}", option->flag)
+                                                        : std::string();
+}
+
 std::string unknown_flag(std::string_view name, std::span<const OptionGroup> groups) {
   const Option* elsewhere = option_by_flag(name);
   if (elsewhere != nullptr) {
@@ -35,7 +44,10 @@ FlagsRead read_flags(std::span<const std::string_view> arguments,
   FlagsRead read;
   bool only_operands = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string_view argument = arguments[i];
+    std::string_view argument = arguments[i];
+    const std::string written_long =
+        argument.starts_with("--") ? std::string() : long_form(argument, groups);
+    argument = written_long.empty() || only_operands ? argument : written_long;
     if (only_operands || !argument.starts_with('-') || argument == "-") {
       read.operands.emplace_back(argument);
       continue;
@@ -65,7 +77,8 @@ FlagsRead read_flags(std::span<const std::string_view> arguments,
       read.assignments.push_back({option, where, std::string(argument.substr(equals + 1))});
     } else if (is_flag(*option)) {
       read.assignments.push_back({option, where, negated ? "false" : "true"});
-    } else if (i + 1 == arguments.size() || arguments[i + 1].starts_with("--")) {
+    } else if (i + 1 == arguments.size() || arguments[i + 1].starts_with("--") ||
+               !long_form(arguments[i + 1], groups).empty()) {
       problems.add(where, fmt::format("needs a value: {}", domain_text(*option)));
     } else {
       read.assignments.push_back({option, where, std::string(arguments[++i])});

@@ -191,14 +191,35 @@ constexpr Option kOptions[] = {
     {"replay.speed", "speed", kReplay, "FACTOR",
      "1 replays as it was, 10 ten times as fast, 0 as fast as possible",
      number<SONDE_AT(replay.speed)>(0, 1'000)},
+
+    {"profile.pid", "pid", kProfile, "PID", "Only this process; 0: every process",
+     integer<SONDE_AT(profile.pid)>(0, 4'194'304), false, 'p'},
+    {"profile.service", "service", kProfile, "NAME",
+     "Only processes of this service, as the metrics name it", text<SONDE_AT(profile.service)>(),
+     false, 's'},
+    {"profile.seconds", "seconds", kProfile, "N", "How long to sample",
+     integer<SONDE_AT(profile.seconds)>(1, 86'400), false, 'd'},
+    {"profile.frequency", "frequency", kProfile, "N", "Samples a second of each CPU",
+     integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
+    {"profile.output", "output", kProfile, "FILE",
+     "Where to; - is standard output [profile.pb.gz; text: -]", text<SONDE_AT(profile.output)>(),
+     false, 'o'},
+    {"profile.folded", "folded", kProfile, "", "Write one line for each stack instead of pprof",
+     flag<SONDE_AT(profile.folded)>()},
+    {"profile.text", "text", kProfile, "", "Write a table of services and functions instead",
+     flag<SONDE_AT(profile.text)>()},
+    {"profile.flame", "flame", kProfile, "FILE", "Draw a flame graph as well (SVG, for a browser)",
+     text<SONDE_AT(profile.flame)>()},
+    {"profile.force", "force", kProfile, "",
+     "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
 };
 
 }  // namespace
 
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",   "Governor",
-      "What is watched", "Names",   "Routes",      "Recording", "Replaying"};
+      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor",
+      "What is watched", "Names",   "Routes",      "Recording", "Replaying", "Profiling"};
   return kTitles[static_cast<size_t>(group)];
 }
 
@@ -220,6 +241,11 @@ const Option* option_by_path(std::string_view path) {
 const Option* option_by_flag(std::string_view flag) {
   const auto* found = std::ranges::find(kOptions, flag, &Option::flag);
   return found != std::end(kOptions) ? found : nullptr;
+}
+
+const Option* option_by_letter(char letter) {
+  const auto* found = std::ranges::find(kOptions, letter, &Option::letter);
+  return letter != 0 && found != std::end(kOptions) ? found : nullptr;
 }
 
 }  // namespace sonde

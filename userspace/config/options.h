@@ -29,9 +29,10 @@ enum class OptionGroup : uint8_t {
   kNaming,
   kRoutes,
   kRecord,
-  kReplay
+  kReplay,
+  kProfile
 };
-constexpr size_t kOptionGroups = 11;
+constexpr size_t kOptionGroups = 12;
 
 std::string_view title_of(OptionGroup group);
 
@@ -86,6 +87,7 @@ struct Option {
   std::string_view help;         // one sentence without a full stop
   OptionKind kind;
   bool live = false;  // a reload takes it over; else it waits for a restart
+  char letter = 0;    // short form of the flag, where a command has one by custom; 0: none
 };
 
 std::span<const Option> options();
@@ -95,5 +97,6 @@ std::string environment_name(const Option& option);
 
 const Option* option_by_path(std::string_view path);
 const Option* option_by_flag(std::string_view flag);
+const Option* option_by_letter(char letter);
 
 }  // namespace sonde

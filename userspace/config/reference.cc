@@ -15,7 +15,8 @@ std::string flag_text(const Option& option) {
   if (is_flag(option)) {
     return fmt::format("--[no-]{}", option.flag);
   }
-  return fmt::format("--{} {}", option.flag, option.placeholder);
+  const std::string letter = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "";
+  return fmt::format("{}--{} {}", letter, option.flag, option.placeholder);
 }
 
 std::string default_text(const Option& option) {
@@ -42,7 +43,7 @@ configuration with a mistake changes nothing.
 Sizes carry a unit: `64KiB`, `8MiB`, `1GiB` (`K`, `M` and `G` mean the same). Times too: `10ms`, `1s`, `1m`.
 Yes and no are `true` and `false` (also `yes`/`no`, `on`/`off`, `1`/`0`).
 
-Flags are written `--name value` or `--name=value`; switches `--name` and `--no-name`. An empty variable counts as not
+Flags are written `--name value` or `--name=value`, those with a letter `-n value` too; switches `--name` and `--no-name`. An empty variable counts as not
 set. Lists: in the file a list or a single value; flags can be repeated; in one flag or variable texts are separated by
 commas and rules by semicolons. An empty flag (`--include=`) empties the list.
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profiles as pprof and as text say the same as what went in.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <map>
+
+#include "exporters/pprof/encode.h"
+#include "exporters/pprof/profile.pb.h"
+#include "exporters/stacks/folded.h"
+
+namespace sonde {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+
+Profile example() {
+  Profile out;
+  out.start_wall_ns = 1'700'000'000'000'000'000;
+  out.duration_ns = 30'000'000'000;
+  out.period_ns = 20'408'163;
+  out.modules = {{.path = "/bin/a", .build_id = "abcd", .in_kernel = false},
+                 {.path = "[kernel]", .build_id = {}, .in_kernel = true}};
+  out.frames = {{.module = 0, .offset = 0x1234, .function = "a;b\n"},
+                {.module = 1, .offset = 0xffff'ffff'8100'0000, .function = "do_work"},
+                {.module = 0, .offset = 0x1300, .function = "a;b\n"}};
+  out.owners = {
+      {.service = "shop", .container = {}, .thread_name = "w\xff", .pid = 7, .thread = 8},
+      {.service = "bank", .container = "bank-1", .thread_name = "main", .pid = 9, .thread = 9}};
+  out.stacks = {{.owner = 0, .frames = {1, 0}, .samples = 3},
+                {.owner = 0, .frames = {2, 0}, .samples = 2},
+                {.owner = 1, .frames = {0}, .samples = 5}};
+  return out;
+}
+
+std::string unzipped(std::string zipped) {
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+  std::string out(1 << 20, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(zipped.data());
+  stream.avail_in = static_cast<uInt>(zipped.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  inflateEnd(&stream);
+  return out;
+}
+
+class PprofTest : public testing::Test {
+ protected:
+  PprofTest() { EXPECT_TRUE(read_.ParseFromString(unzipped(pprof::encode(example())))); }
+
+  const std::string& text(int64_t place) const {
+    return read_.string_table(static_cast<int>(place));
+  }
+  std::map<std::string, std::string> labels(int sample) const {
+    std::map<std::string, std::string> out;
+    for (const auto& label : read_.sample(sample).label()) {
+      out[text(label.key())] = text(label.str());
+    }
+    return out;
+  }
+  const pprof::wire::Location& location(int sample, int depth) const {
+    return read_.location(static_cast<int>(read_.sample(sample).location_id(depth)) - 1);
+  }
+  std::string function(const pprof::wire::Location& location) const {
+    return text(read_.function(static_cast<int>(location.line(0).function_id()) - 1).name());
+  }
+
+  pprof::wire::Profile read_;
+};
+
+TEST_F(PprofTest, SaysWhatItCounts) {
+  EXPECT_EQ(text(0), "");
+  ASSERT_EQ(read_.sample_type_size(), 2);
+  EXPECT_EQ(text(read_.sample_type(0).type()), "samples");
+  EXPECT_EQ(text(read_.sample_type(0).unit()), "count");
+  EXPECT_EQ(text(read_.sample_type(1).type()), "cpu");
+  EXPECT_EQ(text(read_.sample_type(1).unit()), "nanoseconds");
+  EXPECT_EQ(text(read_.period_type().type()), "cpu");
+  EXPECT_EQ(text(read_.default_sample_type()), "cpu");
+  EXPECT_EQ(read_.period(), 20'408'163);
+  EXPECT_EQ(read_.time_nanos(), 1'700'000'000'000'000'000);
+  EXPECT_EQ(read_.duration_nanos(), 30'000'000'000);
+}
+
+TEST_F(PprofTest, SamplesHaveTheirStackTimeAndOwner) {
+  ASSERT_EQ(read_.sample_size(), 3);
+  EXPECT_THAT(read_.sample(0).value(), ElementsAre(3, 3 * 20'408'163));
+  EXPECT_EQ(function(location(0, 0)), "do_work");
+  EXPECT_EQ(function(location(0, 1)), "a;b\n");
+  EXPECT_EQ(location(0, 1).address(), 0x1234u);
+  EXPECT_THAT(labels(0), ElementsAre(Pair("comm", "w\xEF\xBF\xBD"), Pair("pid", "7"),
+                                     Pair("service", "shop"), Pair("thread", "8")));
+  EXPECT_THAT(labels(2),
+              ElementsAre(Pair("comm", "main"), Pair("container", "bank-1"), Pair("pid", "9"),
+                          Pair("service", "bank"), Pair("thread", "9")));
+}
+
+TEST_F(PprofTest, PlacesOfOneFunctionShareIt) {
+  EXPECT_EQ(read_.function_size(), 2);
+  EXPECT_EQ(location(1, 0).line(0).function_id(), location(1, 1).line(0).function_id());
+  EXPECT_NE(location(1, 0).id(), location(1, 1).id());
+}
+
+// As `go tool pprof` demands: numbers that are there, and addresses inside their mapping.
+TEST_F(PprofTest, IsWhole) {
+  for (const auto& sample : read_.sample()) {
+    EXPECT_EQ(sample.value_size(), read_.sample_type_size());
+    for (const uint64_t id : sample.location_id()) {
+      EXPECT_GE(id, 1u);
+      EXPECT_LE(id, static_cast<uint64_t>(read_.location_size()));
+    }
+  }
+  for (const auto& location : read_.location()) {
+    ASSERT_GE(location.mapping_id(), 1u);
+    const auto& mapping = read_.mapping(static_cast<int>(location.mapping_id()) - 1);
+    EXPECT_GE(location.address(), mapping.memory_start());
+    EXPECT_LT(location.address(), mapping.memory_limit());
+    EXPECT_TRUE(mapping.has_functions());
+  }
+  EXPECT_EQ(text(read_.mapping(0).filename()), "/bin/a");
+  EXPECT_EQ(text(read_.mapping(0).build_id()), "abcd");
+}
+
+TEST(Pprof, OfNothing) {
+  pprof::wire::Profile read;
+  ASSERT_TRUE(read.ParseFromString(pprof::encode_plain({})));
+  EXPECT_EQ(read.sample_size(), 0);
+  EXPECT_EQ(read.sample_type_size(), 2);
+}
+
+TEST(Folded, LinesThatNoNameCanCut) {
+  EXPECT_EQ(stacks::folded(example()),
+            "bank;a:b? 5\n"
+            "shop;a:b?;a:b? 2\n"
+            "shop;a:b?;do_work_[k] 3\n");
+  EXPECT_EQ(stacks::folded({}), "");
+}
+
+TEST(Top, CountsAFunctionOnceAStack) {
+  const std::string table = stacks::top(example());
+  EXPECT_TRUE(table.starts_with("10 samples, 0.20 s of CPU time\n")) << table;
+  EXPECT_NE(table.find("        5   50.0  bank\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("        7   70.0       10  100.0  a:b?\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("        3   30.0        3   30.0  do_work_[k]\n"), std::string::npos)
+      << table;
+  EXPECT_EQ(stacks::top(example(), 1).find("do_work"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sonde

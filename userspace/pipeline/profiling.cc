@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/pipeline/profiling.h"
+
+#include <utility>
+
+#include "userspace/base/clock.h"
+
+namespace sonde {
+namespace {
+
+constexpr uint64_t kLookForCpusNs = 1'000'000'000;
+
+WantProcess wanted(const std::string& service, WantProcess may) {
+  return [service, may = std::move(may)](const Process* process) {
+    if (!service.empty() &&
+        (process == nullptr || process->service == nullptr ||
+         (process->service->name != service && process->service->job != service))) {
+      return false;
+    }
+    return may(process);
+  };
+}
+
+}  // namespace
+
+Profiling::Profiling(CpuSamples& samples, const ProfileWish& wish, FindProcess find,
+                     WantProcess may)
+    : samples_(samples),
+      processes_(std::move(find), wanted(wish.service, std::move(may))),
+      collector_(processes_) {}
+
+Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, ProfileWish wish,
+                                                    FindProcess find, WantProcess may) {
+  std::unique_ptr<Profiling> out(new Profiling(samples, wish, std::move(find), std::move(may)));
+  const auto before = samples.counts();
+  if (!before) {
+    return std::unexpected(before.error());
+  }
+  out->counts_.kernel = *before;
+  out->counts_.misread = samples.misread();
+  out->began_ns_ = out->looked_for_cpus_ns_ = monotonic_ns();
+  out->began_wall_ns_ = wall_ns();
+  if (auto started = samples.start(wish.pid); !started) {
+    return std::unexpected(started.error());
+  }
+  return out;
+}
+
+Profiling::~Profiling() { samples_.stop(); }
+
+void Profiling::read() {
+  samples_.read([this](const StackSample& sample) { collector_.add(sample); });
+  if (const uint64_t now = monotonic_ns(); now - looked_for_cpus_ns_ >= kLookForCpusNs) {
+    looked_for_cpus_ns_ = now;
+    samples_.follow_cpus();
+  }
+}
+
+Result<Profile> Profiling::end(FrameNames& names) {
+  samples_.stop();
+  const uint64_t ended_ns = monotonic_ns();
+  read();
+  const auto now = samples_.counts();
+  if (!now) {
+    return std::unexpected(now.error());
+  }
+  for (size_t i = 0; i < now->size(); ++i) {
+    counts_.kernel[i] = (*now)[i] - counts_.kernel[i];
+  }
+  counts_.misread = samples_.misread() - counts_.misread;
+  counts_.collected = collector_.counts();
+  counts_.unread = processes_.unread();
+  Profile out = collector_.finish(names);
+  out.start_wall_ns = began_wall_ns_;
+  out.duration_ns = ended_ns - began_ns_;
+  out.period_ns = samples_.period_ns();
+  return out;
+}
+
+}  // namespace sonde

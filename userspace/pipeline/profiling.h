@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profiling: one stretch of sampling, from its start to the profile. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "userspace/model/profile.h"
+#include "userspace/pipeline/frame_names.h"
+#include "userspace/pipeline/sampled_processes.h"
+#include "userspace/pipeline/stack_collector.h"
+#include "userspace/sources/cpu_samples.h"
+
+namespace sonde {
+
+struct ProfileWish {
+  Pid pid{};            // 0: every process
+  std::string service;  // empty: every one
+};
+
+// What became of the samples: taken = lost + collected.seen + misread.
+struct ProfilingCounts {
+  SampleCounts kernel{};  // by sonde_sample_counter
+  CollectorCounts collected;
+  uint64_t misread = 0;
+  uint64_t unread = 0;  // processes that were gone before they could be read
+};
+
+class Profiling {
+ public:
+  // How often read() wants to be called.
+  static constexpr uint64_t kReadEveryNs = 50'000'000;
+
+  // Begins to sample. want: which of the processes may be shown at all. The sampler must live
+  // longer.
+  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, ProfileWish wish,
+                                                  FindProcess find, WantProcess may);
+  ~Profiling();
+
+  void read();
+  // Ends it. Once.
+  Result<Profile> end(FrameNames& names);
+
+  // After end().
+  const ProfilingCounts& counts() const { return counts_; }
+
+ private:
+  Profiling(CpuSamples& samples, const ProfileWish& wish, FindProcess find, WantProcess may);
+
+  CpuSamples& samples_;
+  SampledProcesses processes_;
+  StackCollector collector_;
+  ProfilingCounts counts_;  // those of before, until end()
+  uint64_t began_ns_ = 0;
+  uint64_t began_wall_ns_ = 0;
+  uint64_t looked_for_cpus_ns_ = 0;
+};
+
+}  // namespace sonde
