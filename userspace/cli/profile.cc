@@ -9,6 +9,7 @@
 #include <string>
 
 #include "exporters/pprof/encode.h"
+#include "exporters/stacks/flame.h"
 #include "exporters/stacks/folded.h"
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
@@ -71,6 +72,15 @@ std::string encoded(const ProfileConfig& wish, const Profile& profile) {
   return wish.folded ? stacks::folded(profile)
          : wish.text ? stacks::top(profile)
                      : pprof::encode(profile);
+}
+
+std::string title_of(const ProfileConfig& wish, const Profile& profile) {
+  const std::string whose = !wish.service.empty() ? wish.service
+                            : wish.pid != 0       ? fmt::format("process {}", wish.pid)
+                                                  : host_name();
+  return fmt::format("CPU time of {}: {:.1f} s in {:.0f} s", whose,
+                     static_cast<double>(profile.samples() * profile.period_ns) / 1e9,
+                     static_cast<double>(profile.duration_ns) / 1e9);
 }
 
 // What is wrong with what is wanted; empty: nothing.
@@ -161,6 +171,10 @@ int profile_host(const Config& config) {
   if (!output) {
     return failed(output.error());
   }
+  const auto flame = wish.flame.empty() ? Result<Fd>(Fd()) : open_output(wish.flame);
+  if (!flame) {
+    return failed(flame.error());
+  }
   auto samples = CpuSamples::open({.hz = wish.frequency, .force = wish.force});
   if (!samples) {
     const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
@@ -184,6 +198,12 @@ int profile_host(const Config& config) {
   }
   if (auto written = write_all(*output, path, encoded(wish, *profile)); !written) {
     return failed(written.error());
+  }
+  if (!wish.flame.empty()) {
+    const std::string picture = stacks::flame_graph(*profile, title_of(wish, *profile));
+    if (auto written = write_all(*flame, wish.flame, picture); !written) {
+      return failed(written.error());
+    }
   }
   tell_counts((*profiling)->counts(), **samples);
   if (path != kStandardOutput) {
