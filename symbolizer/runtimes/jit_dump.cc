@@ -235,7 +235,7 @@ std::optional<JitRecords::Line> JitRecords::line_at(uint64_t address) const {
 }
 
 Result<JitDump> JitDump::open(int proc, std::string_view path) {
-  const auto process = read_process_facts(proc);
+  const auto process = read_target_process(proc);
   if (!process) {
     return std::unexpected(process.error());
   }

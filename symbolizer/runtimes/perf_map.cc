@@ -56,7 +56,7 @@ size_t read_perf_map(std::string_view text, CodeMap& code, uint64_t& malformed) 
 }
 
 Result<PerfMap> PerfMap::open(int proc) {
-  const auto process = read_process_facts(proc);
+  const auto process = read_target_process(proc);
   if (!process) {
     return std::unexpected(process.error());
   }
@@ -82,7 +82,7 @@ bool PerfMap::goes_on(int file, uint64_t inode, uint64_t size) const {
 }
 
 Result<> PerfMap::refresh() {
-  const auto process = read_process_facts(proc_.get());
+  const auto process = read_target_process(proc_.get());
   if (!process) {
     return std::unexpected(process.error());
   }

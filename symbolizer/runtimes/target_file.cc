@@ -55,7 +55,7 @@ std::optional<uint32_t> number(std::string_view word) {
 
 }  // namespace
 
-std::optional<ProcessFacts> parse_process_facts(std::string_view status) {
+std::optional<TargetProcess> parse_target_process(std::string_view status) {
   const auto user = number(word_of_line(status, "Uid:", 1));
   auto pid = number(word_of_line(status, "NSpid:", SIZE_MAX));  // the last word
   if (!pid) {
@@ -64,10 +64,10 @@ std::optional<ProcessFacts> parse_process_facts(std::string_view status) {
   if (!user || !pid) {
     return std::nullopt;
   }
-  return ProcessFacts{.user = *user, .own_pid = *pid};
+  return TargetProcess{.user = *user, .own_pid = *pid};
 }
 
-Result<ProcessFacts> read_process_facts(int proc) {
+Result<TargetProcess> read_target_process(int proc) {
   const Fd file(::openat(proc, "status", O_RDONLY | O_CLOEXEC));
   if (!file.ok()) {
     return fail_errno("status", errno);
@@ -77,14 +77,14 @@ Result<ProcessFacts> read_process_facts(int proc) {
   if (n < 0) {
     return fail_errno("status", errno);
   }
-  const auto facts = parse_process_facts({text.data(), static_cast<size_t>(n)});
+  const auto facts = parse_target_process({text.data(), static_cast<size_t>(n)});
   if (!facts) {
     return fail("status: not what /proc has");
   }
   return *facts;
 }
 
-Result<Fd> open_target_file(int proc, const ProcessFacts& process, std::string_view path) {
+Result<Fd> open_target_file(int proc, const TargetProcess& process, std::string_view path) {
   const Fd root(::openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.ok()) {
     return fail_errno("the process's root", errno);

@@ -13,16 +13,16 @@
 
 namespace sonde {
 
-struct ProcessFacts {
+struct TargetProcess {
   uint32_t user = 0;     // effective
   uint32_t own_pid = 0;  // as it knows itself: the innermost of its namespaces
 };
 
 // From the text of /proc/PID/status.
-std::optional<ProcessFacts> parse_process_facts(std::string_view status);
-Result<ProcessFacts> read_process_facts(int proc);
+std::optional<TargetProcess> parse_target_process(std::string_view status);
+Result<TargetProcess> read_target_process(int proc);
 
 // `path` below the process's root.
-Result<Fd> open_target_file(int proc, const ProcessFacts& process, std::string_view path);
+Result<Fd> open_target_file(int proc, const TargetProcess& process, std::string_view path);
 
 }  // namespace sonde

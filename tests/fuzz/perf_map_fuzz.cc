@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sonde;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  parse_process_facts(text);
+  parse_target_process(text);
 
   // Read at once or line by line, the same comes out.
   CodeMap whole;

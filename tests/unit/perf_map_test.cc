@@ -40,18 +40,18 @@ TEST(PerfMapText, SaysNothing) {
   }
 }
 
-TEST(ProcessFacts, Status) {
-  const auto facts = parse_process_facts(
+TEST(TargetProcess, Status) {
+  const auto facts = parse_target_process(
       "Name:\tUid:\nPid:\t77\nUid:\t1\t2\t3\t4\nNStgid:\t77\t5\nNSpid:\t77\t9\t5\n");
   ASSERT_TRUE(facts.has_value());
   EXPECT_EQ(facts->user, 2u);
   EXPECT_EQ(facts->own_pid, 5u);
-  const auto old = parse_process_facts("Pid:\t77\nUid:\t1\t2\t3\t4\n");
+  const auto old = parse_target_process("Pid:\t77\nUid:\t1\t2\t3\t4\n");
   ASSERT_TRUE(old.has_value());
   EXPECT_EQ(old->own_pid, 77u);
-  EXPECT_FALSE(parse_process_facts("").has_value());
-  EXPECT_FALSE(parse_process_facts("Pid:\t77\nUid:\t1\n").has_value());
-  EXPECT_FALSE(parse_process_facts("NSpid:\t7x\nUid:\t1\t2\n").has_value());
+  EXPECT_FALSE(parse_target_process("").has_value());
+  EXPECT_FALSE(parse_target_process("Pid:\t77\nUid:\t1\n").has_value());
+  EXPECT_FALSE(parse_target_process("NSpid:\t7x\nUid:\t1\t2\n").has_value());
 }
 
 // This process's own map, where every process's is.

@@ -19,6 +19,7 @@
 #include "userspace/cli/signals.h"
 #include "userspace/confine/capabilities.h"
 #include "userspace/inventory/inventory.h"
+#include "userspace/pipeline/host_names.h"
 #include "userspace/pipeline/profiling.h"
 
 namespace sonde::cli {
@@ -191,7 +192,7 @@ int profile_host(const Config& config) {
     return failed(profiling.error());
   }
   sample_for(wish.seconds, **profiling);
-  NoNames names;
+  HostNames names;
   const auto profile = (*profiling)->end(names);
   if (!profile) {
     return failed(profile.error());

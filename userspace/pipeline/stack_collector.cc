@@ -117,12 +117,14 @@ Profile StackCollector::finish(FrameNames& names) {
                            .build_id = module.build_id,
                            .in_kernel = module.kind == ModuleKind::kKernel});
   }
-  for (const CodePlace& place : frames_) {
+  out.frames.resize(frames_.size());
+  // By module: who knows the names need not go to and fro.
+  for (const auto& [place, number] : frame_numbers_) {
     const Module& module = modules[place.module];
     std::string name = names.name(module, place.offset);
-    out.frames.push_back({.module = place.module,
+    out.frames[number] = {.module = place.module,
                           .offset = place.offset,
-                          .function = name.empty() ? place_name(module, place.offset) : name});
+                          .function = name.empty() ? place_name(module, place.offset) : name};
   }
   out.owners = std::move(owners_);
   for (const auto& [key, samples] : stacks_) {
