@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`sonde profile` of programs whose shares of CPU time are known, read back by other people's readers."""
+import collections
+import gzip
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree
+
+from harness import SONDE, need_programs, run_scenarios
+from processes import DEADLINE_S, HERE, Process
+
+# Three functions of one body: what they take is what they are told to do.
+SOURCE = r"""
+#include <stdio.h>
+#define WORK(name) __attribute__((noinline, noclone)) void name(long turns) \
+  { for (long i = 0; i < turns; i++) __asm__ volatile("" ::: "memory"); __asm__ volatile("# " #name); }
+WORK(work_much) WORK(work_some) WORK(work_little)
+__attribute__((noinline, noclone)) void outer(void) { work_much(6000000); work_some(3000000); __asm__ volatile(""); }
+int main(void) { puts("ready"); fflush(stdout); for (;;) { outer(); work_little(1000000); } }
+"""
+# Without optimization each function has a frame: else the caller of one that calls nobody is passed over.
+FLAGS = ("-O0", "-fno-omit-frame-pointer")
+SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
+PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
+
+
+class Busy(Process):
+    """The program, compiled with frame pointers; threads of it do not exist, its name is its service's."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def prepare(self):
+        source = self.directory / "busy.c"
+        source.write_text(SOURCE)
+        program = self.directory / self.name
+        subprocess.run(["cc", *FLAGS, "-o", program, source], check=True)
+        self.command = [str(program)]
+
+    def ready(self):
+        return "ready" in self.output()
+
+
+def profile(*flags, code=0):
+    done = subprocess.run([SONDE, "profile", *map(str, flags)], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == code, f"{flags}: {done.returncode}\n{done.stderr}"
+    return done
+
+
+def folded(*flags):
+    """{stack: samples}, and what was said of them."""
+    done = profile("--folded", *flags)
+    stacks = collections.Counter()
+    for line in done.stdout.splitlines():
+        stack, samples = line.rsplit(" ", 1)
+        stacks[tuple(stack.split(";"))] += int(samples)
+    return stacks, done.stderr
+
+
+def within_sampling_error(found, share, samples):
+    """Five deviations of so many draws, and what the loops' own overhead may be."""
+    return abs(found - share) < 5 * (share * (1 - share) / samples) ** 0.5 + 0.02
+
+
+def shares_are_known():
+    with Busy("busy_shares") as busy:
+        stacks, said = folded("-p", busy.process.pid, "-d", 4, "-F", 499)
+        samples = sum(stacks.values())
+        assert samples > 100, said
+        assert all(stack[0] == "busy_shares" for stack in stacks), stacks
+        by_function = collections.Counter()
+        for stack, count in stacks.items():
+            for name in SHARES:
+                by_function[name] += count if name in stack else 0
+        for name, share in SHARES.items():
+            found = by_function[name] / samples
+            assert within_sampling_error(found, share, samples), f"{name}: {found} of {samples}, not {share}\n{stacks}"
+        # And who called them: outer calls two of them, main the third.
+        with_callers = sum(count for stack, count in stacks.items() if "main" in stack and stack.index("main") < len(stack) - 1)
+        assert with_callers > 0.9 * samples, stacks
+        called = {stack[-2] for stack in stacks if stack[-1] == "work_much"}
+        assert "outer" in called, stacks
+
+
+def one_service_among_others():
+    with Busy("busy_asked"), Busy("busy_other"):
+        stacks, said = folded("-s", "busy_asked", "-d", 2)
+        assert {stack[0] for stack in stacks} == {"busy_asked"}, stacks
+        assert re.search(r"[1-9][0-9]* of others", said), said
+        stacks, _ = folded("-d", 2)
+        assert {"busy_asked", "busy_other"} <= {stack[0] for stack in stacks}, stacks
+        stacks, _ = folded("-d", 1, "--exclude", "exe=busy_other")
+        assert "busy_other" not in {stack[0] for stack in stacks}, stacks
+        stacks, said = folded("-d", 1, "-s", "nobody is called so")
+        assert not stacks and "no sample" in said, said
+
+
+def pprof_is_read_back():
+    need_programs("protoc")
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_pprof") as busy:
+        out, flame = pathlib.Path(directory) / "out.pb.gz", pathlib.Path(directory) / "out.svg"
+        profile("-d", 3, "-F", 199, "-p", busy.process.pid, "-o", out, "--flame", flame)
+        text = subprocess.run(
+            ["protoc", f"--proto_path={PROTO.parent}", "--decode=sonde.pprof.wire.Profile", PROTO.name],
+            input=gzip.decompress(out.read_bytes()), capture_output=True, check=True,
+        ).stdout.decode()  # fmt: skip
+        for word in (*SHARES, "busy_pprof", "nanoseconds", "service", "thread", str(busy.process.pid)):
+            assert f'string_table: "{word}"' in text, f"no {word} in\n{text[:4000]}"
+        assert text.count("\nsample {") > 0 and text.count("\nlocation {") > 0, text[:4000]
+        picture = xml.etree.ElementTree.parse(flame).getroot()
+        names = {place.get("data-n") for place in picture.iter() if place.get("data-n")}
+        assert {"all", "busy_pprof", "outer", *SHARES} <= names, names
+        if shutil.which("go"):
+            environment = dict(os.environ, HOME=directory, PPROF_TMPDIR=directory)
+            top = subprocess.run(
+                ["go", "tool", "pprof", "-top", "-tagfocus", "service=busy_pprof", out], capture_output=True, text=True,
+                env=environment, timeout=DEADLINE_S,
+            )  # fmt: skip
+            assert top.returncode == 0, top.stderr
+            first = [line for line in top.stdout.splitlines() if line.endswith("%  work_much")]
+            assert first, top.stdout
+
+
+def a_person_ends_it_early():
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_early"):
+        out = pathlib.Path(directory) / "out"
+        process = subprocess.Popen([SONDE, "profile", "-d", "3600", "--text", "-o", out], stderr=subprocess.PIPE)
+        try:
+            while process.poll() is None and not samples_of(process.pid):
+                pass
+        finally:
+            process.send_signal(2)
+        _, said = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 0, said
+        assert out.read_text().splitlines()[0].endswith("s of CPU time"), out.read_text()
+
+
+def samples_of(pid):
+    """Whether it has begun: its clocks are open."""
+    try:
+        return any("perf_event" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False
+
+
+def what_is_wrong_is_told():
+    assert "choose one" in profile("--folded", "--text", code=2).stderr
+    assert "whole number" in profile("-d", "soon", code=2).stderr
+    assert "/nowhere/out" in profile("-o", "/nowhere/out", "-d", 1, code=1).stderr
+
+
+run_scenarios(shares_are_known, one_service_among_others, pprof_is_read_back, a_person_ends_it_early, what_is_wrong_is_told)
