@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "exporters/utf8.h"
@@ -85,15 +86,18 @@ std::string top(const Profile& profile, size_t most) {
   std::string out =
       fmt::format("{} samples, {:.2f} s of CPU time\n\n  samples      %  service\n", all, seconds);
   std::vector<std::pair<std::string, uint64_t>> by_service(services.begin(), services.end());
-  std::ranges::stable_sort(by_service, std::greater(),
-                           [](const auto& each) { return each.second; });
+  // The most first; equal ones by name.
+  std::ranges::sort(by_service, [](const auto& a, const auto& b) {
+    return std::tie(b.second, a.first) < std::tie(a.second, b.first);
+  });
   by_service.resize(std::min(by_service.size(), most));
   for (const auto& [name, samples] : by_service) {
     out += fmt::format("{:>9} {:>6.1f}  {}\n", samples, percent(samples, all), field(name));
   }
   std::vector<std::pair<std::string, Share>> rows(functions.begin(), functions.end());
-  std::ranges::stable_sort(rows, std::greater(), [](const auto& each) {
-    return std::pair(each.second.self, each.second.total);
+  std::ranges::sort(rows, [](const auto& a, const auto& b) {
+    return std::tie(b.second.self, b.second.total, a.first) <
+           std::tie(a.second.self, a.second.total, b.first);
   });
   rows.resize(std::min(rows.size(), most));
   out += "\n     self      %    total      %  function\n";

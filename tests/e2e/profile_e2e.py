@@ -47,6 +47,12 @@ class Busy(Process):
         return "ready" in self.output()
 
 
+class Nameless(Busy):
+    def prepare(self):
+        super().prepare()
+        subprocess.run(["strip", *self.command], check=True)
+
+
 def profile(*flags, code=0):
     done = subprocess.run([SONDE, "profile", *map(str, flags)], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == code, f"{flags}: {done.returncode}\n{done.stderr}"
@@ -149,10 +155,40 @@ def samples_of(pid):
         return False
 
 
+def without_names_there_are_places():
+    with Nameless("busy_nameless") as busy:
+        stacks, _ = folded("-p", busy.process.pid, "-d", 2, "-F", 199)
+        places = {stack[-1] for stack in stacks}
+        assert not places & SHARES.keys() and any(re.fullmatch(r"busy_nameless\+0x[0-9a-f]+", place) for place in places), places
+
+
+def short_lives_have_their_samples():
+    """Processes that may be gone when their first sample is read."""
+    with Process("sh", "-c", "while :; do sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done'; done"):
+        stacks, said = folded("-d", 3, "-F", 199)
+    assert sum(stacks.values()) == int(re.search(r"sonde: (\d+) samples", said)[1]), said
+    assert "lost" not in said and "not understood" not in said, said
+
+
+def who_may_not_is_told_what_is_missing():
+    words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", SONDE, "profile", "--text")
+    done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 3 and "CAP_" in done.stderr, (done.returncode, done.stderr)
+
+
 def what_is_wrong_is_told():
     assert "choose one" in profile("--folded", "--text", code=2).stderr
     assert "whole number" in profile("-d", "soon", code=2).stderr
     assert "/nowhere/out" in profile("-o", "/nowhere/out", "-d", 1, code=1).stderr
 
 
-run_scenarios(shares_are_known, one_service_among_others, pprof_is_read_back, a_person_ends_it_early, what_is_wrong_is_told)
+run_scenarios(
+    shares_are_known,
+    one_service_among_others,
+    pprof_is_read_back,
+    a_person_ends_it_early,
+    without_names_there_are_places,
+    short_lives_have_their_samples,
+    who_may_not_is_told_what_is_missing,
+    what_is_wrong_is_told,
+)

@@ -82,7 +82,8 @@ std::optional<Mapping> parse_mapping(std::string_view line) {
 }
 
 Mappings::Mappings(std::vector<Mapping> mappings) : mappings_(std::move(mappings)) {
-  std::ranges::stable_sort(mappings_, {}, &Mapping::start);
+  std::ranges::sort(mappings_, {},
+                    [](const Mapping& each) { return std::pair(each.start, each.end); });
   uint64_t end = 0;
   std::erase_if(mappings_, [&](const Mapping& each) {
     const bool overlaps = each.start < end;
