@@ -18,9 +18,11 @@
 #ifndef __bpf__
 typedef int16_t sonde_s16;
 typedef int32_t sonde_s32;
+typedef int64_t sonde_s64;
 #else
 typedef signed short sonde_s16;
 typedef signed int sonde_s32;
+typedef signed long long sonde_s64;
 #endif
 
 #define SONDE_UNWIND_PAGE_BITS 16
@@ -81,6 +83,39 @@ SONDE_ASSERT_SIZE(struct sonde_rule, 8);
 #define SONDE_SAVED_FP(saved)		 ((saved) & 3)
 #define SONDE_SAVED_RA(saved)		 ((saved) >> 2 & 3)
 #define SONDE_SAVED_INTERRUPTED(saved)	 ((saved) >> 4 & 1)
+
+/* How a step ended, and with it a walk. X(name) */
+#define SONDE_STEPS(X)                                                              \
+	X(caller)      /* the frame is the caller's now */                          \
+	X(outermost)   /* there is no caller */                                     \
+	X(no_rule)     /* nothing is known of this code */                          \
+	X(no_register) /* the rule needs a register that only an inner frame had */ \
+	X(bad_frame)   /* the caller's frame would not lie above this one */        \
+	X(unreadable)  /* the stack could not be read there */                      \
+	X(no_code)     /* what should be a return address is none */                \
+	X(too_deep)    /* more frames than the walk may have */
+
+enum sonde_step {
+#define X(name) SONDE_STEP_##name,
+	SONDE_STEPS(X)
+#undef X
+	SONDE_STEP_KINDS
+};
+
+struct sonde_frame {
+	sonde_u64 pc;
+	sonde_u64 sp;
+	sonde_u64 fp;
+	sonde_u8 exact;	    /* pc is the instruction that runs next, not one behind a call */
+	sonde_u8 innermost; /* all registers are known */
+	sonde_u8 reserved[6];
+};
+SONDE_ASSERT_SIZE(struct sonde_frame, 32);
+
+/* A frame is smaller than a main thread's whole stack. Without a rule a frame pointer is only a
+ * guess: it must be nearer. */
+#define SONDE_MAX_FRAME_SIZE   (8u << 20)
+#define SONDE_MAX_GUESSED_SIZE (1u << 20)
 
 /* Rules of all files on the host, each once; a file alone has a few hundred. Rule 0 is
  * SONDE_CFA_INVALID. */
