@@ -75,9 +75,9 @@ uint32_t by_instruction(uint32_t crc, const uint8_t* at, size_t left) {
 
 }  // namespace
 
-uint32_t crc32c(std::span<const uint8_t> bytes) {
-  return ~(kHasInstruction ? by_instruction(~0u, bytes.data(), bytes.size())
-                           : by_table(~0u, bytes.data(), bytes.size()));
+uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t before) {
+  return ~(kHasInstruction ? by_instruction(~before, bytes.data(), bytes.size())
+                           : by_table(~before, bytes.data(), bytes.size()));
 }
 
 uint32_t crc32c_by_table(std::span<const uint8_t> bytes) {

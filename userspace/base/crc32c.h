@@ -8,7 +8,8 @@
 
 namespace sonde {
 
-uint32_t crc32c(std::span<const uint8_t> bytes);
+// before: the check of what stands before these bytes.
+uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t before = 0);
 
 // The same by tables alone, on any CPU: the instruction's test.
 uint32_t crc32c_by_table(std::span<const uint8_t> bytes);

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbolizer/unwind/rows_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "userspace/base/crc32c.h"
+#include "userspace/base/fd.h"
+
+namespace sonde {
+namespace {
+
+template <typename T>
+std::span<const uint8_t> bytes_of(std::span<const T> values) {
+  return {reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()};
+}
+
+// A file that is not there yet: it gets its name last, or never.
+class Draft {
+ public:
+  explicit Draft(const std::string& path) : path_(path), draft_(path + ".XXXXXX") {
+    file_.reset(::mkostemp(draft_.data(), O_CLOEXEC));
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  ~Draft() {
+    if (file_.ok()) {
+      ::unlink(draft_.c_str());
+    }
+  }
+
+  bool ok() const { return file_.ok(); }
+
+  bool write(uint64_t offset, std::span<const uint8_t> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t done =
+          ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (done < 0 && errno == EINTR) {
+        continue;
+      }
+      if (done <= 0) {
+        return false;
+      }
+      bytes = bytes.subspan(static_cast<size_t>(done));
+      offset += static_cast<size_t>(done);
+    }
+    return true;
+  }
+
+  bool publish() {
+    if (::rename(draft_.c_str(), path_.c_str()) != 0) {
+      return false;
+    }
+    file_.reset();
+    return true;
+  }
+
+ private:
+  std::string path_;
+  std::string draft_;
+  Fd file_;
+};
+
+// What stands behind the header, in order, and its check.
+class Content {
+ public:
+  explicit Content(Draft& draft) : draft_(draft) {}
+
+  bool append(std::span<const uint8_t> bytes) {
+    check_ = crc32c(bytes, check_);
+    const bool written = draft_.write(at_, bytes);
+    at_ += bytes.size();
+    return written;
+  }
+
+  uint32_t check() const { return check_; }
+
+ private:
+  Draft& draft_;
+  uint64_t at_ = sizeof(RowsFileHeader);
+  uint32_t check_ = 0;
+};
+
+RowsFileHeader header_of(const PageRows& rows, std::string_view identity, uint32_t content_check) {
+  RowsFileHeader header{.magic = kRowsMagic,
+                        .byte_order = kRowsByteOrder,
+                        .version = kRowsVersion,
+                        .identity = {},
+                        .rows = rows.rows(),
+                        .pages = static_cast<uint32_t>(rows.pages().size()),
+                        .rules = static_cast<uint32_t>(rows.rules().rules().size()),
+                        .content_check = content_check,
+                        .reserved = 0,
+                        .check = 0};
+  std::ranges::copy(identity, header.identity.begin());
+  header.check = crc32c(
+      bytes_of(std::span<const RowsFileHeader>(&header, 1)).first(offsetof(RowsFileHeader, check)));
+  return header;
+}
+
+}  // namespace
+
+std::string rows_identity(const ElfFile& file, const struct stat& status) {
+  if (!file.build_id().empty()) {
+    return file.build_id();
+  }
+  return fmt::format("f-{:x}-{:x}-{:x}-{:x}-{:x}", status.st_dev, status.st_ino, status.st_size,
+                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identity,
+                                    const std::string& path) {
+  if (identity.size() > kMaxIdentity) {
+    return fail("too long an identity for unwinding rows");
+  }
+  Draft draft(path);
+  if (!draft.ok()) {
+    return fail_errno("create " + path, errno);
+  }
+  Content content(draft);
+  PageRows rows([&](std::span<const sonde_row> some) { return content.append(bytes_of(some)); });
+  RowsWritten out;
+  out.counts = make_unwind_rows(
+      file, [&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
+  if (!rows.finish() || !content.append(bytes_of(std::span<const RowPage>(rows.pages()))) ||
+      !content.append(bytes_of(rows.rules().rules()))) {
+    return fail_errno("write " + path, errno);
+  }
+  const RowsFileHeader header = header_of(rows, identity, content.check());
+  if (!draft.write(0, bytes_of(std::span<const RowsFileHeader>(&header, 1))) || !draft.publish()) {
+    return fail_errno("write " + path, errno);
+  }
+  out.rules_refused = rows.rules().refused();
+  out.cut = rows.cut();
+  return out;
+}
+
+Result<RowsFile> RowsFile::open(const std::string& path, std::string_view identity) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status{};
+  if (!file.ok() || ::fstat(file.get(), &status) != 0) {
+    return fail_errno("open " + path, errno);
+  }
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (!S_ISREG(status.st_mode) || size < sizeof(RowsFileHeader) ||
+      size > rows_file_size(kMaxPagedRows, kMaxPages, kMaxFileRules)) {
+    return fail(path + ": no unwinding rows");
+  }
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (memory == MAP_FAILED) {
+    return fail_errno("map " + path, errno);
+  }
+  std::unique_ptr<void, Unmap> owned(memory, Unmap{size});
+  const auto view = RowsView::open({static_cast<const uint8_t*>(memory), size}, identity);
+  if (!view) {
+    return with_context(path, view.error());
+  }
+  return RowsFile(std::move(owned), *view);
+}
+
+void RowsFile::Unmap::operator()(void* memory) const { ::munmap(memory, size); }
+
+}  // namespace sonde
