@@ -18,9 +18,12 @@
 /* Halvings that find a row among the most that a page can have. */
 #define SONDE_ROW_HALVINGS 17
 
+/* BPF functions take five arguments; these are part of their callers. */
+#define SONDE_WALKER static inline __attribute__((always_inline))
+
 /* What code the frame is in: behind the last call of a function that does not return there may
  * already be another function. */
-static inline sonde_u64 sonde_code_of(const struct sonde_frame *frame)
+SONDE_WALKER sonde_u64 sonde_code_of(const struct sonde_frame *frame)
 {
 	return frame->exact ? frame->pc : frame->pc - 1;
 }
@@ -35,8 +38,8 @@ struct sonde_row_search {
 	sonde_u32 lo;	/* the address in the page */
 };
 
-static inline void sonde_begin_row_search(volatile struct sonde_row_search *search, sonde_u32 first,
-					  sonde_u32 count, sonde_u32 lo)
+SONDE_WALKER void sonde_begin_row_search(volatile struct sonde_row_search *search, sonde_u32 first,
+					 sonde_u32 count, sonde_u32 lo)
 {
 	search->at = first;
 	search->end = first + count;
@@ -57,13 +60,13 @@ static inline void sonde_begin_row_search(volatile struct sonde_row_search *sear
 		}                                                                              \
 	} while (0)
 
-static inline int sonde_read_word(void *from, sonde_u64 *to, sonde_u64 address)
+SONDE_WALKER int sonde_read_word(void *from, sonde_u64 *to, sonde_u64 address)
 {
 	return SONDE_READ_MEMORY(from, to, sizeof(*to), address);
 }
 
 /* The frame pointer and the return address stand side by side. */
-static inline enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *frame)
+SONDE_WALKER enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *frame)
 {
 	sonde_u64 saved[2] = {0, 0};
 
@@ -89,7 +92,7 @@ static inline enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *f
 #define SONDE_SIGNAL_SP 160
 #define SONDE_SIGNAL_PC 168
 
-static inline enum sonde_step sonde_step_over_signal(void *from, struct sonde_frame *frame)
+SONDE_WALKER enum sonde_step sonde_step_over_signal(void *from, struct sonde_frame *frame)
 {
 	sonde_u64 fp = 0, sp = 0, pc = 0;
 
@@ -109,8 +112,8 @@ static inline enum sonde_step sonde_step_over_signal(void *from, struct sonde_fr
 	return SONDE_STEP_caller;
 }
 
-static inline enum sonde_step sonde_find_cfa(void *from, const struct sonde_rule *rule,
-					     const struct sonde_frame *frame, sonde_u64 *cfa)
+SONDE_WALKER enum sonde_step sonde_find_cfa(void *from, const struct sonde_rule *rule,
+					    const struct sonde_frame *frame, sonde_u64 *cfa)
 {
 	sonde_s64 offset = rule->cfa_offset;
 	sonde_u64 base = 0;
@@ -145,8 +148,7 @@ static inline enum sonde_step sonde_find_cfa(void *from, const struct sonde_rule
 }
 
 /* Where the caller's frame pointer is saved; 0: nowhere. */
-static inline sonde_u64 sonde_saved_fp_at(const struct sonde_rule *rule, sonde_u64 cfa,
-					  sonde_u64 fp)
+SONDE_WALKER sonde_u64 sonde_saved_fp_at(const struct sonde_rule *rule, sonde_u64 cfa, sonde_u64 fp)
 {
 	switch (SONDE_SAVED_FP(rule->saved)) {
 	case SONDE_FP_AT_CFA:
@@ -158,9 +160,9 @@ static inline sonde_u64 sonde_saved_fp_at(const struct sonde_rule *rule, sonde_u
 	}
 }
 
-static inline enum sonde_step sonde_find_return(void *from, const struct sonde_rule *rule,
-						const struct sonde_frame *frame, sonde_u64 cfa,
-						sonde_u64 fp_at, sonde_u64 *pc)
+SONDE_WALKER enum sonde_step sonde_find_return(void *from, const struct sonde_rule *rule,
+					       const struct sonde_frame *frame, sonde_u64 cfa,
+					       sonde_u64 fp_at, sonde_u64 *pc)
 {
 	sonde_u64 at = 0;
 
@@ -183,8 +185,8 @@ static inline enum sonde_step sonde_find_return(void *from, const struct sonde_r
 }
 
 /* The frame is the caller's if the answer is SONDE_STEP_caller, else it is as it was. */
-static inline enum sonde_step sonde_step_by_rule(void *from, const struct sonde_rule *rule,
-						 struct sonde_frame *frame)
+SONDE_WALKER enum sonde_step sonde_step_by_rule(void *from, const struct sonde_rule *rule,
+						struct sonde_frame *frame)
 {
 	sonde_u64 cfa = 0, pc = 0, fp = frame->fp, fp_at;
 	enum sonde_step found;
