@@ -11,7 +11,7 @@ MappedCode::MappedCode(std::vector<CodeMapping> mappings) : mappings_(std::move(
   if (mappings_.size() > kMaxCodeMappings) {
     mappings_.resize(kMaxCodeMappings);
   }
-  std::ranges::stable_sort(mappings_, {}, &CodeMapping::begin);
+  std::ranges::sort(mappings_, {}, [](const CodeMapping& m) { return std::pair(m.begin, m.end); });
 }
 
 const CodeMapping* MappedCode::find(uint64_t address) const {

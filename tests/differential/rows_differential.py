@@ -3,20 +3,24 @@
 """Our unwinding rows against those of binutils' readelf, at every address where either has a row.
 
 rows_differential.py [--long] [FILE...]: a fixed sample of this host's files, all with --long. Of x86-64, .eh_frame alone.
-UNWIND_ROWS is our side (build/release/tests/unwind_rows). Expressions are counted, not compared: readelf does not
-say what they are.
+UNWIND_ROWS is our side (build/release/tests/unwind_rows); its rows went through a rows file. Expressions are counted by
+what ours says of them, not compared: readelf does not say what they are.
 """
 import bisect
+import collections
+import functools
 import os
 import re
 import subprocess
 import sys
 
 OURS = os.environ.get("UNWIND_ROWS", "build/release/tests/unwind_rows")
-FOLDERS = ["/usr/bin", "/usr/sbin", "/usr/lib/x86_64-linux-gnu"]
+FOLDERS = ["/usr/bin", "/usr/lib/x86_64-linux-gnu"]
+ALL_FOLDERS = ["/usr", "/opt"]
 SAMPLE = 40
 LARGEST = 4 << 20  # of a sampled file
 INVALID, STOP, SIGNAL, SP, FP, REGISTER = 0, 1, 2, 4, 5, 0x80
+KINDS = {INVALID: "unknown", SIGNAL: "signal", 6: "deref", 7: "deref", 8: "plt"}
 REGISTERS = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".split()
 
 
@@ -26,7 +30,13 @@ def theirs(path):
     text = subprocess.run(["readelf", "-wFN", path], capture_output=True, env=env, check=False).stdout.decode("latin-1")
     functions, common, rows, columns, here = [], {}, None, [], False
     for line in text.splitlines():
-        if line.startswith("Contents of the"):
+        if line[16:17] == " " and line[8:9] != " ":
+            if here and rows is not None:
+                # A register in a register is told twice: "r10 (r10)".
+                cells = line if "(" not in line else re.sub(r" \(\w+\)", "", line)
+                cells = dict(zip(columns, cells.split()))
+                rows.append((int(cells["LOC"], 16), cells.get("CFA"), cells.get("rbp", "u"), cells.get("ra", "u")))
+        elif line.startswith("Contents of the"):
             here = ".eh_frame " in line
         elif not here:
             continue
@@ -36,11 +46,7 @@ def theirs(path):
             rows = []
             functions.append((int(m[2], 16), int(m[3], 16), rows, common.get(int(m[1], 16), [])))
         elif line.startswith("   LOC"):
-            columns = line.split()[1:]
-        elif rows is not None and (m := re.match(r"([0-9a-f]{16}) (.*)", line)):
-            # A register in a register is told twice: "r10 (r10)".
-            cells = dict(zip(columns, re.sub(r" \(\w+\)", "", m[2]).split()))
-            rows.append((int(m[1], 16), cells.get("CFA"), cells.get("rbp", "u"), cells.get("ra", "u")))
+            columns = line.split()
     return [(b, e, r or [(b, *c[-1][1:])]) for b, e, r, c in functions if (r or c) and b < e]
 
 
@@ -53,9 +59,10 @@ def ours(path):
     return [(int(f[0], 16), *map(int, f[1:])) for f in map(str.split, run.stdout.splitlines())]
 
 
+@functools.cache
 def agree(row, cfa, rbp, ra):
     """True, False; None: not comparable."""
-    _, kind, offset, fp_kind, ra_kind, saved, _ = row
+    kind, offset, fp_kind, ra_kind, saved, _ = row
     if ra == "u":
         return kind == STOP
     m = re.fullmatch(r"([a-z0-9]+)([+-]\d+)", cfa)
@@ -71,11 +78,14 @@ def agree(row, cfa, rbp, ra):
 
 
 def compare(path, say):
+    """How many addresses: agreed, differ, are expressions that ours takes for this or that."""
+    counts = collections.Counter()
     mine = ours(path)
     if mine is None:
-        return 0, 0, 0
+        return counts
+    counts["files"] = 1
     starts = [row[0] for row in mine]
-    compared = skipped = wrong = covered = 0
+    wrong = covered = 0
     for begin, end, rows in sorted(theirs(path)):
         at = [row[0] for row in rows]
         first, last = bisect.bisect_left(starts, begin), bisect.bisect_left(starts, end)
@@ -83,40 +93,53 @@ def compare(path, say):
             if address < covered or not begin <= address < end:
                 continue
             i = bisect.bisect_right(starts, address) - 1
-            row = mine[i] if i >= 0 else (0, INVALID, 0, 0, 0, 0, 0)
+            row = mine[i][1:] if i >= 0 else (INVALID, 0, 0, 0, 0, 0)
             other = rows[bisect.bisect_right(at, address) - 1]
             verdict = agree(row, *other[1:])
-            compared += verdict is not None
-            skipped += verdict is None
+            if verdict is None:
+                counts[KINDS.get(row[0], "other")] += 1
+                continue
+            counts["agree" if verdict else "differ"] += 1
             if verdict is False:
                 wrong += 1
                 if wrong <= 5:
-                    say(f"{path}: {address:#x}: ours {row[1:]}, theirs {other[1:]}")
+                    say(f"{path}: {address:#x}: ours {row}, theirs {other[1:]}")
         covered = max(covered, end)
-    return compared, skipped, wrong
+    return counts
 
 
-def elf_files():
-    for folder in FOLDERS:
-        for name in sorted(os.listdir(folder)):
-            path = os.path.join(folder, name)
-            if os.path.isfile(path) and not os.path.islink(path) and os.access(path, os.R_OK):
+def elf_files(tops):
+    """Each file once, though it has several names."""
+    seen = set()
+    for top in tops:
+        for folder, folders, names in os.walk(top):
+            folders.sort()
+            for path in (os.path.join(folder, name) for name in sorted(names)):
+                if os.path.islink(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
+                    continue
+                status = os.stat(path)
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
                 with open(path, "rb") as file:
-                    if file.read(4) == b"\x7fELF":
-                        yield path
+                    head = file.read(18)
+                if head[:4] == b"\x7fELF" and head[16:18] in (b"\2\0", b"\3\0"):
+                    yield path
 
 
 def main():
     args = [a for a in sys.argv[1:] if a != "--long"]
-    files = args or list(elf_files())
-    if not args and "--long" not in sys.argv:
+    long = "--long" in sys.argv
+    files = args or list(elf_files(ALL_FOLDERS if long else FOLDERS))
+    if not args and not long:
         files = [f for f in files if os.path.getsize(f) <= LARGEST]
         files = files[:: max(1, len(files) // SAMPLE)]
-    total = [0, 0, 0]
+    total = collections.Counter()
     for path in files:
-        total = [a + b for a, b in zip(total, compare(path, print))]
-    print(f"{len(files)} files: {total[0]} addresses compared, {total[1]} with expressions, {total[2]} differ")
-    return 1 if total[2] or not total[0] else 0
+        total += compare(path, print)
+    expressions = ", ".join(f"{kind} {total[kind]}" for kind in (*dict.fromkeys(KINDS.values()), "other"))
+    print(f"{total['files']} files: {total['agree']} addresses agree, {total['differ']} differ; not compared: {expressions}")
+    return 1 if total["differ"] or not total["agree"] else 0
 
 
 if __name__ == "__main__":
