@@ -6,6 +6,7 @@ rows_differential.py [--long] [FILE...]: a fixed sample of this host's files, al
 UNWIND_ROWS is our side (build/release/tests/unwind_rows); its rows went through a rows file. Expressions are counted by
 what ours says of them, not compared: readelf does not say what they are.
 """
+import array
 import bisect
 import collections
 import functools
@@ -25,38 +26,49 @@ REGISTERS = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".spli
 
 
 def theirs(path):
-    """Functions (begin, end, rows), a row (address, cfa, rbp, ra), of .eh_frame as readelf interprets it."""
+    """Functions (begin, end, addresses, cells), of .eh_frame as readelf interprets it; cells are (cfa, rbp, ra)."""
     env = dict(os.environ, LC_ALL="C")
-    text = subprocess.run(["readelf", "-wFN", path], capture_output=True, env=env, check=False).stdout.decode("latin-1")
-    functions, common, rows, columns, here = [], {}, None, [], False
-    for line in text.splitlines():
-        if line[16:17] == " " and line[8:9] != " ":
-            if here and rows is not None:
-                # A register in a register is told twice: "r10 (r10)".
-                cells = line if "(" not in line else re.sub(r" \(\w+\)", "", line)
-                cells = dict(zip(columns, cells.split()))
-                rows.append((int(cells["LOC"], 16), cells.get("CFA"), cells.get("rbp", "u"), cells.get("ra", "u")))
-        elif line.startswith("Contents of the"):
-            here = ".eh_frame " in line
-        elif not here:
-            continue
-        elif m := re.match(r"([0-9a-f]+) [0-9a-f]+ [0-9a-f]+ CIE", line):
-            rows = common[int(m[1], 16)] = []
-        elif m := re.match(r"[0-9a-f]+ [0-9a-f]+ [0-9a-f]+ FDE cie=([0-9a-f]+) pc=([0-9a-f]+)\.\.([0-9a-f]+)", line):
-            rows = []
-            functions.append((int(m[2], 16), int(m[3], 16), rows, common.get(int(m[1], 16), [])))
-        elif line.startswith("   LOC"):
-            columns = line.split()
-    return [(b, e, r or [(b, *c[-1][1:])]) for b, e, r, c in functions if (r or c) and b < e]
+    functions, common, rows, columns, here, known = [], {}, None, [], False, {}
+    with subprocess.Popen(["readelf", "-wFN", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env,
+                          text=True, encoding="latin-1") as reader:
+        for line in reader.stdout:
+            if line[16:17] == " " and line[8:9] != " ":
+                if here and rows is not None:
+                    # A register in a register is told twice: "r10 (r10)".
+                    cells = line if "(" not in line else re.sub(r" \(\w+\)", "", line)
+                    cells = dict(zip(columns, cells.split()))
+                    rows[0].append(int(cells["LOC"], 16))
+                    cells = cells.get("CFA"), cells.get("rbp", "u"), cells.get("ra", "u")
+                    rows[1].append(known.setdefault(cells, cells))
+            elif line.startswith("Contents of the"):
+                here = ".eh_frame " in line
+            elif not here:
+                continue
+            elif m := re.match(r"([0-9a-f]+) [0-9a-f]+ [0-9a-f]+ CIE", line):
+                rows = common[int(m[1], 16)] = (array.array("Q"), [])
+            elif m := re.match(r"[0-9a-f]+ [0-9a-f]+ [0-9a-f]+ FDE cie=([0-9a-f]+) pc=([0-9a-f]+)\.\.([0-9a-f]+)", line):
+                rows = (array.array("Q"), [])
+                functions.append((int(m[2], 16), int(m[3], 16), *rows, common.get(int(m[1], 16), (None, []))[1]))
+            elif line.startswith("   LOC"):
+                columns = line.split()
+    return [(b, e, a or [b], r or c[-1:]) for b, e, a, r, c in functions if (r or c) and b < e]
 
 
 def ours(path):
-    run = subprocess.run([OURS, path], capture_output=True, text=True, check=False)
-    if run.returncode == 3:
+    """Addresses and what holds from each."""
+    addresses, rows, known = array.array("Q"), [], {}
+    with subprocess.Popen([OURS, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as reader:
+        for line in reader.stdout:
+            address, row = line.split(" ", 1)
+            if row not in known:
+                known[row] = tuple(map(int, row.split()))
+            addresses.append(int(address, 16))
+            rows.append(known[row])
+    if reader.returncode == 3:
         return None
-    if run.returncode != 0:
-        raise RuntimeError(f"{path}: {OURS} ended with {run.returncode}")
-    return [(int(f[0], 16), *map(int, f[1:])) for f in map(str.split, run.stdout.splitlines())]
+    if reader.returncode != 0:
+        raise RuntimeError(f"{path}: {OURS} ended with {reader.returncode}")
+    return addresses, rows
 
 
 @functools.cache
@@ -84,18 +96,17 @@ def compare(path, say):
     if mine is None:
         return counts
     counts["files"] = 1
-    starts = [row[0] for row in mine]
+    starts, mine = mine
     wrong = covered = 0
-    for begin, end, rows in sorted(theirs(path)):
-        at = [row[0] for row in rows]
+    for begin, end, at, rows in sorted(theirs(path), key=lambda f: f[:2]):
         first, last = bisect.bisect_left(starts, begin), bisect.bisect_left(starts, end)
-        for address in sorted(set(at + starts[first:last])):
+        for address in sorted({*at, *starts[first:last]}):
             if address < covered or not begin <= address < end:
                 continue
             i = bisect.bisect_right(starts, address) - 1
-            row = mine[i][1:] if i >= 0 else (INVALID, 0, 0, 0, 0, 0)
+            row = mine[i] if i >= 0 else (INVALID, 0, 0, 0, 0, 0)
             other = rows[bisect.bisect_right(at, address) - 1]
-            verdict = agree(row, *other[1:])
+            verdict = agree(row, *other)
             if verdict is None:
                 counts[KINDS.get(row[0], "other")] += 1
                 continue
@@ -103,7 +114,7 @@ def compare(path, say):
             if verdict is False:
                 wrong += 1
                 if wrong <= 5:
-                    say(f"{path}: {address:#x}: ours {row}, theirs {other[1:]}")
+                    say(f"{path}: {address:#x}: ours {row}, theirs {other}")
         covered = max(covered, end)
     return counts
 
