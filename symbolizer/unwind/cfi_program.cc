@@ -141,32 +141,41 @@ CfiProgram::Did CfiProgram::run_extended(uint8_t op) {
 }
 
 CfiProgram::Did CfiProgram::run_cfa(uint8_t op) {
-  CfiCfa& cfa = state_.cfa;
   if (op == kDefCfaExpression) {
     const std::optional<std::span<const uint8_t>> expression = take_expression();
     if (!expression) {
       return Did::kBad;
     }
-    cfa = recognise_cfa(*expression);
+    state_.cfa = recognise_cfa(*expression);
+    state_.expression = true;
     return Did::kNothing;
   }
+  CfiCfa& plain = state_.plain;
+  plain.kind = CfiCfa::kRegister;
   if (op == kDefCfa || op == kDefCfaSf || op == kDefCfaRegister) {
     const std::optional<uint64_t> reg = read_uleb(left_);
     if (!reg || *reg > UINT32_MAX) {
       return Did::kBad;
     }
-    cfa.kind = CfiCfa::kRegister;
-    cfa.reg = static_cast<uint32_t>(*reg);
+    plain.reg = static_cast<uint32_t>(*reg);
+    state_.expression = false;
   }
   if (op == kDefCfa || op == kDefCfaOffset) {
     const std::optional<uint64_t> offset = read_uleb(left_);
-    cfa.offset = static_cast<int64_t>(offset.value_or(0));
-    return offset ? Did::kNothing : Did::kBad;
-  }
-  if (op == kDefCfaSf || op == kDefCfaOffsetSf) {
+    if (!offset) {
+      return Did::kBad;
+    }
+    plain.offset = static_cast<int64_t>(*offset);
+  } else if (op == kDefCfaSf || op == kDefCfaOffsetSf) {
     const std::optional<int64_t> offset = read_sleb(left_);
-    cfa.offset = scaled(offset.value_or(0));
-    return offset ? Did::kNothing : Did::kBad;
+    if (!offset) {
+      return Did::kBad;
+    }
+    plain.offset = scaled(*offset);
+  }
+  // An offset alone does not end an expression: readelf has it so too.
+  if (!state_.expression) {
+    state_.cfa = plain;
   }
   return Did::kNothing;
 }

@@ -43,6 +43,8 @@ struct CfiCfa {
 
 struct CfiState {
   CfiCfa cfa;
+  CfiCfa plain;  // register and offset as they were last said: an expression hides them, no more
+  bool expression = false;
   CfiPlace frame_pointer;
   CfiPlace return_address;
 };

@@ -170,6 +170,20 @@ TEST(UnwindRows, RecognisesTheShapesOfExpressions) {
   EXPECT_EQ(rows_of(frame).rows, expected);
 }
 
+TEST(UnwindRows, AnExpressionHidesRegisterAndOffsetUntilARegisterIsSaid) {
+  Block frame = common();
+  put_function(frame, 0x1000, 0x30,
+               {0x0e, 56,                                         // rsp + 56
+                0x41, 0x0f, 6, 0x77, 0x98, 0x04, 0x06, 0x23, 56,  // *(rsp+536)+56
+                0x41, 0x0e, 64,                                   // hidden
+                0x41, 0x0d, 7});                                  // rsp + 64
+  const std::vector<Row> expected = {{0x1000, sp(56)},
+                                     {0x1001, {SONDE_CFA_SP_DEREF, 0, 0, 56 << 16 | 536}},
+                                     {0x1003, sp(64)},
+                                     {0x1030, kInvalid}};
+  EXPECT_EQ(rows_of(frame).rows, expected);
+}
+
 TEST(UnwindRows, StopsAtTheOutermostFrame) {
   Block frame = common();
   put_function(frame, 0x1000, 0x30, {0x07, 16});
