@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel side is to be given of a file: single pages, as they are needed. Rules are
-// numbered over all files of the host, so that a page's rows are copied with other numbers.
+// numbered over all files of the host, so that a page's rows are copied with other numbers. Not
+// there in builds without SONDE_CFI_UNWIND: what would give the kernel tables does not link.
 #pragma once
 
 #include <vector>

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "symbolizer/unwind/kernel_rows.h"
+#include "symbolizer/unwind/rows_view.h"
 #include "userspace/base/crc32c.h"
 
 namespace {
@@ -35,17 +35,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!view) {
     return 0;
   }
-  sonde::RuleNumbers numbers(SONDE_MAX_RULES);
-  std::vector<sonde_row> rows;
   for (const sonde::RowPage& page : view->pages()) {
     const uint64_t first = uint64_t{page.number} << SONDE_UNWIND_PAGE_BITS;
-    rows.clear();
-    if (!sonde::copy_page(*view, page.number, numbers, rows)) {
-      abort();
-    }
-    for (const sonde_row& row : rows) {
+    for (const sonde_row& row : view->page(page.number)) {
       const sonde_rule rule = view->rule_at(first + row.lo);
-      if (std::memcmp(&rule, &numbers.rules()[row.rule], sizeof(rule)) != 0) {
+      if (std::memcmp(&rule, &view->rules()[row.rule], sizeof(rule)) != 0) {
         abort();
       }
     }

@@ -148,6 +148,7 @@ TEST_F(RowsFileTest, WhatContradictsItselfIsRefusedThoughItsChecksHold) {
   }
 }
 
+#if SONDE_CFI_UNWIND
 TEST_F(RowsFileTest, PagesForTheKernelSideNumberRulesOverAllFiles) {
   write();
   const auto file = RowsFile::open(path(), "this");
@@ -169,6 +170,7 @@ TEST_F(RowsFileTest, PagesForTheKernelSideNumberRulesOverAllFiles) {
   // A few rules for many rows: that is what makes the tables small.
   EXPECT_LT(numbers.rules().size(), view.rows() / 10);
 }
+#endif
 
 TEST_F(RowsFileTest, IdentityIsTheBuildOrTheFileAsItStands) {
   struct stat later = status_;
