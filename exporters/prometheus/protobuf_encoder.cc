@@ -161,9 +161,9 @@ void ProtobufEncoder::build(const MetricFamily& family, const MetricPoint& point
   }
   const uint64_t created = start_of(*snapshot_, point);
   if (const auto* histogram = std::get_if<HistogramValue>(&point.value)) {
-    static const std::vector<double> kNoBounds;
+    static const std::vector<double> no_bounds;
     wire::Histogram& out = *metric.mutable_histogram();
-    set_classic(*histogram, family.bounds != nullptr ? *family.bounds : kNoBounds, out);
+    set_classic(*histogram, family.bounds != nullptr ? *family.bounds : no_bounds, out);
     if (histogram->exponential != nullptr) {
       set_native(*histogram->exponential, out);
     }

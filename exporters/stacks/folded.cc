@@ -46,6 +46,7 @@ std::string frame_name(const Profile& profile, uint32_t frame) {
 
 std::string folded(const Profile& profile) {
   std::vector<std::string> names;
+  names.reserve(profile.frames.size());
   for (uint32_t i = 0; i < profile.frames.size(); ++i) {
     names.push_back(field(frame_name(profile, i)));
   }
