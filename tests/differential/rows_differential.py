@@ -26,7 +26,8 @@ REGISTERS = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".spli
 
 
 def theirs(path):
-    """Functions (begin, end, addresses, cells), of .eh_frame as readelf interprets it; cells are (cfa, rbp, ra)."""
+    """Functions (begin, end, addresses, cells, cells or None if they are the CIE's), of .eh_frame as readelf interprets it;
+    cells are (cfa, rbp, ra)."""
     env = dict(os.environ, LC_ALL="C")
     functions, common, rows, columns, here, known = [], {}, None, [], False, {}
     with subprocess.Popen(["readelf", "-wFN", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env,
@@ -51,7 +52,7 @@ def theirs(path):
                 functions.append((int(m[2], 16), int(m[3], 16), *rows, common.get(int(m[1], 16), (None, []))[1]))
             elif line.startswith("   LOC"):
                 columns = line.split()
-    return [(b, e, a or [b], r or c[-1:]) for b, e, a, r, c in functions if (r or c) and b < e]
+    return [(b, e, a or [b], r or c[-1:], r or None) for b, e, a, r, c in functions if (r or c) and b < e]
 
 
 def ours(path):
@@ -89,6 +90,13 @@ def agree(row, cfa, rbp, ra):
     return fp_kind in (0, 3)
 
 
+def restored(cfa, rbp, _ra):
+    """A CIE whose own instructions save registers and restore them again: for readelf they stay saved, below the stack
+    pointer, where nothing can be."""
+    below = re.fullmatch(r"rsp\+(\d+)", cfa), re.fullmatch(r"c-(\d+)", rbp)
+    return all(below) and int(below[1][1]) > int(below[0][1])
+
+
 def compare(path, say):
     """How many addresses: agreed, differ, are expressions that ours takes for this or that."""
     counts = collections.Counter()
@@ -98,7 +106,7 @@ def compare(path, say):
     counts["files"] = 1
     starts, mine = mine
     wrong = covered = 0
-    for begin, end, at, rows in sorted(theirs(path), key=lambda f: f[:2]):
+    for begin, end, at, rows, own in sorted(theirs(path), key=lambda f: f[:2]):
         first, last = bisect.bisect_left(starts, begin), bisect.bisect_left(starts, end)
         for address in sorted({*at, *starts[first:last]}):
             if address < covered or not begin <= address < end:
@@ -109,6 +117,9 @@ def compare(path, say):
             verdict = agree(row, *other)
             if verdict is None:
                 counts[KINDS.get(row[0], "other")] += 1
+                continue
+            if verdict is False and own is None and restored(*other):
+                counts["restored"] += 1
                 continue
             counts["agree" if verdict else "differ"] += 1
             if verdict is False:
@@ -149,7 +160,8 @@ def main():
     for path in files:
         total += compare(path, print)
     expressions = ", ".join(f"{kind} {total[kind]}" for kind in (*dict.fromkeys(KINDS.values()), "other"))
-    print(f"{total['files']} files: {total['agree']} addresses agree, {total['differ']} differ; not compared: {expressions}")
+    print(f"{total['files']} files: {total['agree']} addresses agree, {total['differ']} differ, {total['restored']} restored in a CIE;"
+          f" not compared: {expressions}")
     return 1 if total["differ"] or not total["agree"] else 0
 
 
