@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "symbolizer/unwind/elf_file.h"
 
@@ -46,8 +47,7 @@ class Reader {
     for (size_t i = 0; i < count; ++i) {
       Elf64_Shdr section{};
       Elf64_Shdr names{};
-      if (read_section(head, i, section) &&
-          (section.sh_type == SHT_SYMTAB || section.sh_type == SHT_DYNSYM) &&
+      if (read_section(head, i, section) && is_next_table(section.sh_type) &&
           section.sh_link < count && read_section(head, section.sh_link, names)) {
         read_symbols(section, names);
       }
@@ -56,6 +56,14 @@ class Reader {
   }
 
  private:
+  // A file has one table of each kind; one that says it has thousands is not believed.
+  bool is_next_table(uint32_t type) {
+    bool* const seen = type == SHT_SYMTAB   ? &symtab_seen_
+                       : type == SHT_DYNSYM ? &dynsym_seen_
+                                            : nullptr;
+    return seen != nullptr && !std::exchange(*seen, true);
+  }
+
   bool read_section(const Elf64_Ehdr& head, size_t number, Elf64_Shdr& out) const {
     const uint64_t into = number * sizeof(out);
     return head.e_shoff <= UINT64_MAX - into && source_.read(head.e_shoff + into, out);
@@ -117,6 +125,8 @@ class Reader {
 
   const ByteSource source_;
   const ElfFile& file_;
+  bool symtab_seen_ = false;
+  bool dynsym_seen_ = false;
   std::vector<FunctionSymbol> out_;
 };
 

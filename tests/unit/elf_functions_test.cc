@@ -80,6 +80,7 @@ class MadeFile {
   }
 
   Elf64_Shdr symbol_section{};  // what differs from the truth
+  uint16_t repeated = 0;        // how often more the section of symbols is told
 
   std::vector<FunctionSymbol> read() {
     constexpr uint64_t kSymbolsAt = 0x1000;
@@ -94,7 +95,7 @@ class MadeFile {
     head.e_phnum = 1;
     head.e_shoff = 0x200;
     head.e_shentsize = sizeof(Elf64_Shdr);
-    head.e_shnum = 3;
+    head.e_shnum = static_cast<uint16_t>(3 + repeated);
     Elf64_Phdr segment{};
     segment.p_type = PT_LOAD;
     segment.p_flags = PF_R | PF_X;
@@ -118,6 +119,10 @@ class MadeFile {
     put(0, &head, sizeof(head));
     put(sizeof(head), &segment, sizeof(segment));
     put(head.e_shoff, sections, sizeof(sections));
+    for (size_t i = 0; i < repeated; ++i) {
+      put(head.e_shoff + sizeof(sections) + i * sizeof(sections[1]), &sections[1],
+          sizeof(sections[1]));
+    }
     if (!symbols_.empty()) {
       put(kSymbolsAt, symbols_.data(), symbols_.size() * sizeof(Elf64_Sym));
     }
@@ -176,6 +181,13 @@ TEST(ElfFunctions, SectionsThatLie) {
       }
     }
   }
+}
+
+TEST(ElfFunctions, ATableThatIsToldAgainIsReadOnce) {
+  MadeFile file(std::string("\0f\0", 3));
+  file.add(1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), MadeFile::kAddress + 0x10, 8);
+  file.repeated = 40;
+  EXPECT_EQ(file.read().size(), 1u);
 }
 
 }  // namespace
