@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "exporters/markup.h"
 #include "exporters/stacks/flame_script.h"
 #include "exporters/stacks/flame_tree.h"
 #include "exporters/utf8.h"
@@ -25,26 +26,10 @@ constexpr double kLetter = 7;  // width of one, roughly
 std::string escaped(std::string_view text) {
   std::string clean;
   append_utf8(text, clean);
-  std::string out;
-  for (const char c : clean) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    }
+  for (char& c : clean) {
+    c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   }
-  return out;
+  return markup_escaped(clean);
 }
 
 // The same name always looks the same; the kernel is cooler than programs, services are grey.

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "exporters/markup.h"
+
 namespace sonde::web {
 namespace {
 
@@ -15,29 +17,6 @@ struct Entry {
   std::string path;
   std::string about;
 };
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string as_text(std::string_view headline, std::span<const Entry> entries) {
   size_t width = 0;
@@ -55,10 +34,11 @@ std::string as_html(std::string_view headline, std::span<const Entry> entries) {
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Sonde</title>\n"
       "<h1>{}</h1>\n<ul>\n",
-      escaped(headline));
+      markup_escaped(headline));
   for (const Entry& entry : entries) {
-    const std::string path = escaped(entry.path);
-    out += fmt::format("<li><a href=\"{}\">{}</a>: {}</li>\n", path, path, escaped(entry.about));
+    const std::string path = markup_escaped(entry.path);
+    out += fmt::format("<li><a href=\"{}\">{}</a>: {}</li>\n", path, path,
+                       markup_escaped(entry.about));
   }
   return out + "</ul>\n</html>\n";
 }
