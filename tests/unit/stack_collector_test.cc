@@ -63,7 +63,8 @@ class StackCollectorTest : public testing::Test {
                    .image = image_,
                    .name = name,
                    .kernel = kernel,
-                   .user = user});
+                   .user = user,
+                   .user_by_kernel = true});
   }
 
   static void expect_balance(const StackCollector& collector) {
@@ -89,7 +90,8 @@ constexpr std::string_view kMaps =
 TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   // The first is where it stands, the others where it returns to: those were called from before.
   add(collector, 5, {0x7010, 0x1101, 0x9021, 0xb011}, {0xffffffff81000000});
   add(collector, 5, {0x7010, 0x1101, 0x9021, 0xb011}, {0xffffffff81000000});
@@ -107,7 +109,8 @@ TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
 TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 5, {0x1100});
   map(5, "20000-30000 r-xp 0 fe:01 13 /nowhere/late.so\n");
   add(collector, 5, {0x20010});
@@ -121,7 +124,8 @@ TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {
 TEST_F(StackCollectorTest, AnotherProgramOfTheSameProcessIsReadAnew) {
   add_process(5, "sh", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 5, {0x1100});
   add_process(5, "tool", "1000-3000 r-xp 0 fe:01 14 /nowhere/tool\n");
   image_++;
@@ -131,7 +135,8 @@ TEST_F(StackCollectorTest, AnotherProgramOfTheSameProcessIsReadAnew) {
 
 TEST_F(StackCollectorTest, AProcessThatIsGoneIsCalledAsItsThread) {
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 9, {0x1100, 0x2200}, {}, 9, "short lived");
   EXPECT_EQ(processes.unread(), 1u);
   EXPECT_EQ(stacks::folded(collector.finish(names_)), "short lived;[unknown];[unknown] 1\n");
@@ -140,7 +145,8 @@ TEST_F(StackCollectorTest, AProcessThatIsGoneIsCalledAsItsThread) {
 TEST_F(StackCollectorTest, ASampleWithoutAFrameIsCountedStill) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 5, {});
   expect_balance(collector);
   EXPECT_EQ(stacks::folded(collector.finish(names_)), "shop;[unknown] 1\n");
@@ -151,7 +157,8 @@ TEST_F(StackCollectorTest, WhatNobodyWantsIsCountedAndNotRead) {
   add_process(6, "secret", kMaps);
   unwanted_ = "secret";
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 6, {0x1100});
   add(collector, 5, {0x1100});
   expect_balance(collector);
@@ -163,7 +170,8 @@ TEST_F(StackCollectorTest, WhatNobodyWantsIsCountedAndNotRead) {
 TEST_F(StackCollectorTest, StacksBeyondTheLimitCountForTheirProcess) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes, {.stacks = 2, .frames = 100, .owners = 100});
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 2, .frames = 100, .owners = 100});
   for (uint64_t i = 0; i < 5; i++) {
     add(collector, 5, {0x1100 + i});
   }
@@ -177,7 +185,8 @@ TEST_F(StackCollectorTest, StacksBeyondTheLimitCountForTheirProcess) {
 TEST_F(StackCollectorTest, FramesBeyondTheLimitToo) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes, {.stacks = 100, .frames = 3, .owners = 100});
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 100, .frames = 3, .owners = 100});
   add(collector, 5, {0x1100, 0x1200});
   add(collector, 5, {0x1100, 0x1300, 0x1400});
   add(collector, 5, {0x1100, 0x1200});
@@ -190,7 +199,8 @@ TEST_F(StackCollectorTest, FramesBeyondTheLimitToo) {
 TEST_F(StackCollectorTest, ThreadsBeyondTheLimitAreTheirProcess) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes, {.stacks = 100, .frames = 100, .owners = 10});
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 100, .frames = 100, .owners = 10});
   for (uint32_t thread = 100; thread < 200; thread++) {
     add(collector, 5, {0x1100}, {}, thread);
   }

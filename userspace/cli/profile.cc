@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "exporters/pprof/encode.h"
@@ -119,6 +120,17 @@ struct Host {
   }
 };
 
+// Without it stacks are walked by frame pointers alone.
+std::optional<Store> open_store() {
+  const std::string path = Store::default_path();
+  auto store = path.empty() ? fail("no home") : Store::open(path);
+  if (!store) {
+    log::warn("unwinding needs a folder of its own, and has none: {}", store.error().what);
+    return std::nullopt;
+  }
+  return *std::move(store);
+}
+
 // Until the time is over, or somebody has enough of it.
 void sample_for(uint64_t seconds, Profiling& profiling) {
   const bool watched = ::isatty(STDERR_FILENO) == 1;
@@ -153,10 +165,20 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
   tell(of(SONDE_SAMPLES_ring_full), "lost, the ring was full");
   tell(counts.misread, "not understood");
   tell(counts.collected.cut, "without their stack, for want of room");
-  tell(of(SONDE_SAMPLES_user_cut) + of(SONDE_SAMPLES_kernel_cut), "deeper than 127 frames");
+  tell(of(SONDE_SAMPLES_kernel_cut), "deeper in the kernel than 127 frames");
+  tell(of(SONDE_SAMPLES_user_cut), "deeper in the program than is walked");
   tell(of(SONDE_SAMPLES_user_unreadable), "whose stack could not be walked");
   tell(counts.unread, "processes gone before they could be read");
   fmt::print(stderr, "\n");
+  const UnwindingCounts& unwound = counts.unwound;
+  if (unwound.stacks > 0) {
+    fmt::print(stderr, "sonde: {} stacks of programs, {} of them whole ({:.1f} %)", unwound.stacks,
+               unwound.whole,
+               100.0 * static_cast<double>(unwound.whole) / static_cast<double>(unwound.stacks));
+    tell(unwound.guessed, "with guessed frames");
+    tell(unwound.copied, "completed from a copy");
+    fmt::print(stderr, "\n");
+  }
 }
 
 int profile_host(const Config& config) {
@@ -185,9 +207,11 @@ int profile_host(const Config& config) {
     return failed(samples.error());
   }
   Host host(*std::move(rules));
-  auto profiling = Profiling::begin(
-      **samples, {.pid = Pid{static_cast<uint32_t>(wish.pid)}, .service = wish.service},
-      host.finder(), host.chooser());
+  const std::optional<Store> store = open_store();
+  auto profiling =
+      Profiling::begin(**samples, store ? &*store : nullptr,
+                       {.pid = Pid{static_cast<uint32_t>(wish.pid)}, .service = wish.service},
+                       host.finder(), host.chooser());
   if (!profiling) {
     return failed(profiling.error());
   }
@@ -245,9 +269,10 @@ has the labels service, container, pid, thread and comm. --text prints a table, 
 for each stack, --flame draws a picture for a browser. It ends by itself, or with SIGINT; what was
 sampled until then is written.
 
-Callers are found by frame pointers: programs that were compiled without them (most C and C++ code
-of distributions) show where they run, but not always who called it. Functions that nobody knows a
-name of are told as FILE+OFFSET.
+Callers are found also in programs without frame pointers (most C and C++ code of distributions), by
+what their files say for exceptions; in code that is made at run time by frame pointers. Functions
+that nobody knows a name of are told as FILE+OFFSET. How to unwind a file is found out once and kept
+in /var/cache/sonde.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE to see what other users' programs are. sudo
 has them.

@@ -3,45 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 
 #include "symbolizer/symbols/demangle.h"
 #include "symbolizer/symbols/elf_functions.h"
 #include "userspace/base/log.h"
+#include "userspace/pipeline/module_bytes.h"
 
 namespace sonde {
-namespace {
-
-// The kernel's own object in every process: ours is the same.
-std::optional<ByteSource> own_vdso() {
-  const auto own = read_mappings(Pid{static_cast<uint32_t>(::getpid())});
-  if (!own) {
-    return std::nullopt;
-  }
-  const auto found = std::ranges::find(own->all(), "[vdso]", &Mapping::path);
-  if (found == own->all().end()) {
-    return std::nullopt;
-  }
-  return ByteSource::of_memory(
-      {reinterpret_cast<const uint8_t*>(found->start), found->end - found->start});
-}
-
-std::optional<ByteSource> bytes_of(const Module& module) {
-  if (module.kind == ModuleKind::kSpecial) {
-    return module.path == "[vdso]" ? own_vdso() : std::nullopt;
-  }
-  struct stat facts{};
-  if (!module.file.ok() || ::fstat(module.file.get(), &facts) != 0 || facts.st_size <= 0) {
-    return std::nullopt;
-  }
-  return ByteSource::of_file(module.file.get(), static_cast<uint64_t>(facts.st_size));
-}
-
-}  // namespace
-
 std::string HostNames::of_kernel(uint64_t address) {
   if (!kernel_read_) {
     kernel_read_ = true;

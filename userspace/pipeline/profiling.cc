@@ -23,15 +23,18 @@ WantProcess wanted(const std::string& service, WantProcess may) {
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, const ProfileWish& wish, FindProcess find,
-                     WantProcess may)
+Profiling::Profiling(CpuSamples& samples, const Store* store, const ProfileWish& wish,
+                     FindProcess find, WantProcess may)
     : samples_(samples),
       processes_(std::move(find), wanted(wish.service, std::move(may))),
-      collector_(processes_) {}
+      unwinding_(processes_, samples.unwind(), store),
+      collector_(processes_, unwinding_) {}
 
-Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, ProfileWish wish,
-                                                    FindProcess find, WantProcess may) {
-  std::unique_ptr<Profiling> out(new Profiling(samples, wish, std::move(find), std::move(may)));
+Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
+                                                    ProfileWish wish, FindProcess find,
+                                                    WantProcess may) {
+  std::unique_ptr<Profiling> out(
+      new Profiling(samples, store, wish, std::move(find), std::move(may)));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -40,7 +43,7 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, Profile
   out->counts_.misread = samples.misread();
   out->began_ns_ = out->looked_for_cpus_ns_ = monotonic_ns();
   out->began_wall_ns_ = wall_ns();
-  if (auto started = samples.start(wish.pid); !started) {
+  if (auto started = samples.start(wish.pid, kStacksPerSecond); !started) {
     return std::unexpected(started.error());
   }
   return out;
@@ -69,6 +72,7 @@ Result<Profile> Profiling::end(FrameNames& names) {
   }
   counts_.misread = samples_.misread() - counts_.misread;
   counts_.collected = collector_.counts();
+  counts_.unwound = unwinding_.counts();
   counts_.unread = processes_.unread();
   Profile out = collector_.finish(names);
   out.start_wall_ns = began_wall_ns_;

@@ -23,6 +23,7 @@ struct ProfileWish {
 struct ProfilingCounts {
   SampleCounts kernel{};  // by sonde_sample_counter
   CollectorCounts collected;
+  UnwindingCounts unwound;
   uint64_t misread = 0;
   uint64_t unread = 0;  // processes that were gone before they could be read
 };
@@ -33,9 +34,10 @@ class Profiling {
   static constexpr uint64_t kReadEveryNs = 50'000'000;
 
   // Begins to sample. want: which of the processes may be shown at all. The sampler must live
-  // longer.
-  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, ProfileWish wish,
-                                                  FindProcess find, WantProcess may);
+  // longer, as must the store; null: none.
+  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, const Store* store,
+                                                  ProfileWish wish, FindProcess find,
+                                                  WantProcess may);
   ~Profiling();
 
   void read();
@@ -46,10 +48,12 @@ class Profiling {
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, const ProfileWish& wish, FindProcess find, WantProcess may);
+  Profiling(CpuSamples& samples, const Store* store, const ProfileWish& wish, FindProcess find,
+            WantProcess may);
 
   CpuSamples& samples_;
   SampledProcesses processes_;
+  Unwinding unwinding_;
   StackCollector collector_;
   ProfilingCounts counts_;  // those of before, until end()
   uint64_t began_ns_ = 0;

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/pipeline/sampled_processes.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sonde {
 
 void SampledProcesses::read(SampledProcess& process, uint64_t now_ns) {
   // What is gone keeps what was known of it.
-  if (auto mappings = read_(process.pid); mappings && !mappings->all().empty()) {
+  auto mappings = read_(process.pid);
+  const bool news = mappings && !mappings->all().empty() && *mappings != process.mappings;
+  if (news) {
     process.mappings = *std::move(mappings);
+    process.readings++;
   }
   process.read_ns = now_ns;
+  process.rest_ns =
+      news ? kReadAgainNs : std::clamp(process.rest_ns * 2, kReadAgainNs, kMostRestNs);
+}
+
+void SampledProcesses::read_again(SampledProcess& process, uint64_t now_ns) {
+  if (now_ns >= process.read_ns + process.rest_ns) {
+    read(process, now_ns);
+  }
 }
 
 SampledProcess* SampledProcesses::of(const StackSample& sample) {
@@ -48,8 +60,8 @@ SampledProcess* SampledProcesses::of(const StackSample& sample) {
 
 CodePlace SampledProcesses::place_of(SampledProcess& process, uint64_t address, uint64_t now_ns) {
   const Mapping* mapping = process.mappings.find(address);
-  if (mapping == nullptr && now_ns >= process.read_ns + kReadAgainNs) {
-    read(process, now_ns);
+  if (mapping == nullptr) {
+    read_again(process, now_ns);
     mapping = process.mappings.find(address);
   }
   if (mapping == nullptr) {

@@ -32,7 +32,9 @@ struct SampledProcess {
   std::string container;  // empty: none
   bool wanted = true;
   Mappings mappings;
-  uint64_t read_ns = 0;  // when the mappings were
+  uint32_t readings = 0;  // of the mappings
+  uint64_t read_ns = 0;   // when they were
+  uint64_t rest_ns = 0;   // until they may be again
 };
 
 // Who the sampler asks about processes. Null: it is gone.
@@ -45,8 +47,9 @@ class SampledProcesses {
  public:
   static constexpr size_t kMaxProcesses = 8192;  // later ones are not read
   // Mappings are read again at most so often, when an address is in none of them: a library was
-  // loaded, code was made.
+  // loaded, code was made. Where that does not help the next rest is twice as long, up to the most.
   static constexpr uint64_t kReadAgainNs = 1'000'000'000;
+  static constexpr uint64_t kMostRestNs = 64'000'000'000;
 
   SampledProcesses(
       FindProcess find, WantProcess want,
@@ -58,7 +61,10 @@ class SampledProcesses {
   // An address of the process, at a time of the kernel's clock.
   CodePlace place_of(SampledProcess& process, uint64_t address, uint64_t now_ns);
 
-  const ModuleTable& modules() const { return modules_; }
+  // Code was met that is in none of the mappings.
+  void read_again(SampledProcess& process, uint64_t now_ns);
+
+  ModuleTable& modules() { return modules_; }
   uint64_t unread() const { return unread_; }  // processes that were gone
 
  private:

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <optional>
 
 #include "skel/cpu_samples.skel.h"
 #include "userspace/kernel/kernel_types.h"
@@ -16,9 +18,11 @@ namespace sonde {
 
 uint32_t sample_ring_bytes(uint64_t cpus, uint64_t hz) {
   constexpr uint64_t kUsualBytes = 700;
+  constexpr uint64_t kStacks = 64 << 10;  // four copied stacks of each CPU
   constexpr uint64_t kLeast = 1 << 20;
   constexpr uint64_t kMost = 64 << 20;
-  return static_cast<uint32_t>(std::bit_ceil(std::clamp(cpus * hz * kUsualBytes, kLeast, kMost)));
+  return static_cast<uint32_t>(
+      std::bit_ceil(std::clamp(cpus * (hz * kUsualBytes + kStacks), kLeast, kMost)));
 }
 
 Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& options) {
@@ -60,14 +64,27 @@ Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& op
     return std::unexpected(ring.error());
   }
   out->ring_ = *std::move(ring);
+  if (out->pool_->find("codes") >= 0) {
+    auto unwind = UnwindMaps::open(*out->pool_);
+    if (!unwind) {
+      return std::unexpected(unwind.error());
+    }
+    out->unwind_ = *std::move(unwind);
+  }
   return out;
 }
 
 CpuSamples::~CpuSamples() { clock_.stop(); }
 
-Result<> CpuSamples::start(Pid only) {
+Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second) {
   read({});
-  if (auto done = maps_.set_sampling({.only_pid = static_cast<uint32_t>(only), .pad = 0}); !done) {
+  stacks_.clear();
+  if (unwind_ != nullptr) {
+    unwind_->forget_all();
+  }
+  const sonde_sampling wanted{.only_pid = static_cast<uint32_t>(only),
+                              .stacks_per_second = stacks_per_second};
+  if (auto done = maps_.set_sampling(wanted); !done) {
     return done;
   }
   return clock_.start();
@@ -84,12 +101,37 @@ void CpuSamples::read(const Reader& reader) {
 }
 
 void CpuSamples::record(std::span<const uint8_t> bytes) {
-  const auto sample = read_sample(bytes);
-  if (!sample) {
+  if (const auto sample = read_sample(bytes)) {
+    hand_over(*sample, wants_stack(bytes));
+  } else if (read_stack(bytes)) {
+    keep_stack(bytes);
+  } else {
     misread_++;
-  } else if (reader_ != nullptr && *reader_) {
-    (*reader_)(*sample);
   }
+}
+
+void CpuSamples::keep_stack(std::span<const uint8_t> bytes) {
+  std::vector<uint64_t>& kept = stacks_[read_stack(bytes)->cpu];
+  stacks_alone_ += kept.empty() ? 0 : 1;
+  kept.resize(bytes.size() / sizeof(uint64_t));
+  std::memcpy(kept.data(), bytes.data(), kept.size() * sizeof(uint64_t));
+}
+
+void CpuSamples::hand_over(StackSample sample, bool wants_stack) {
+  std::optional<StackRecord> stack;
+  std::vector<uint64_t>& kept = stacks_[sample.cpu];
+  if (!kept.empty()) {
+    stack = read_stack({reinterpret_cast<const uint8_t*>(kept.data()), kept.size() * 8});
+    if (wants_stack && stack && stack->time_ns == sample.time_ns) {
+      sample.copied = &stack->stack;
+    } else {
+      stacks_alone_++;
+    }
+  }
+  if (reader_ != nullptr && *reader_) {
+    (*reader_)(sample);
+  }
+  kept.clear();
 }
 
 }  // namespace sonde

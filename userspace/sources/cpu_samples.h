@@ -6,14 +6,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "userspace/base/result.h"
 #include "userspace/kernel/bpf_object.h"
 #include "userspace/kernel/cpu_clock.h"
 #include "userspace/kernel/ring.h"
 #include "userspace/kernel/sample_maps.h"
+#include "userspace/kernel/unwind_maps.h"
 #include "userspace/model/stack_sample.h"
 
 namespace sonde {
@@ -33,9 +36,10 @@ class CpuSamples : private RecordReader {
   static Result<std::unique_ptr<CpuSamples>> open(const CpuSamplesOptions& options);
   ~CpuSamples() override;
 
-  // Begins to sample: one process, or all (0). What an earlier sampling left in the ring is thrown
-  // away.
-  Result<> start(Pid only);
+  // Begins to sample: one process, or all (0). Where unwinding needs what unwind() was not told
+  // yet, at most so many stacks a second of each CPU are copied. What an earlier sampling left in
+  // the ring is thrown away, and what unwind() was told.
+  Result<> start(Pid only, uint32_t stacks_per_second = 0);
   // Ends it. What was sampled until then stays to be read.
   void stop();
 
@@ -48,6 +52,11 @@ class CpuSamples : private RecordReader {
   Result<SampleCounts> counts() const { return maps_.counts(); }
   // Records of the ring that were no samples: the two sides disagree.
   uint64_t misread() const { return misread_; }
+  // Copied stacks whose sample never came (for want of room in the ring).
+  uint64_t stacks_alone() const { return stacks_alone_; }
+
+  // What the kernel side is told of code; null in builds where it is told nothing.
+  UnwindMaps* unwind() { return unwind_.get(); }
 
   uint64_t period_ns() const { return clock_.period_ns(); }
   size_t cpus() const { return clock_.cpus(); }
@@ -60,14 +69,20 @@ class CpuSamples : private RecordReader {
         clock_(std::move(clock)),
         maps_(*pool_) {}
   void record(std::span<const uint8_t> bytes) override;
+  void keep_stack(std::span<const uint8_t> bytes);
+  void hand_over(StackSample sample, bool wants_stack);
 
   std::unique_ptr<MapPool> pool_;
   std::unique_ptr<BpfObject> object_;
   CpuClock clock_;
   SampleMaps maps_;
+  std::unique_ptr<UnwindMaps> unwind_;
   std::unique_ptr<Ring> ring_;
   const Reader* reader_ = nullptr;  // during read()
+  // By CPU, until their samples come. As the kernel side wrote them; empty: none.
+  std::map<uint32_t, std::vector<uint64_t>> stacks_;
   uint64_t misread_ = 0;
+  uint64_t stacks_alone_ = 0;
 };
 
 // Bytes of the ring for so many CPUs and samples a second of each: a second of samples of a usual
