@@ -173,8 +173,8 @@ int walk_on(void *ctx)
 		walk_frame(walk, sample);
 	if (walk->not_yet) {
 		sample->flags |= SONDE_SAMPLE_MISSED;
-		/* Else the rest is guessed. */
-		if (!copy_stack(walk, sample))
+		/* Else the rest is guessed, if this is code. */
+		if (!copy_stack(walk, sample) && walk->step == SONDE_STEP_no_rule)
 			walk->step = SONDE_STEP_caller;
 	}
 	if (walk->step == SONDE_STEP_caller) {

@@ -25,8 +25,9 @@ struct walk {
 	volatile __u32 code_step;
 	volatile __u32 step;   /* how the last one ended: enum sonde_step */
 	__u32 programs;	       /* that have gone on with it */
+	__u32 settled;	       /* the process is */
 	volatile __u8 not_yet; /* it needs what user space has not told */
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 /* One element for each CPU. */
@@ -101,6 +102,7 @@ static __always_inline bool begin_walk(struct walk *walk, struct sonde_sample *s
 		return false;
 	walk->first_code = list->first;
 	walk->code_count = list->count;
+	walk->settled = list->settled;
 	return true;
 }
 
@@ -160,8 +162,8 @@ static __always_inline bool push_frame(struct sonde_sample *sample, __u64 addres
 }
 
 /* From a frame to its caller's; walk->step tells how that ended, in memory: else the verifier
- * follows each end on its own. If walk->not_yet nothing was done. REQUIRES: find_code() found the
- * frame's.
+ * follows each end on its own. If walk->not_yet the frame is one that cannot be gone on from: it
+ * was not pushed. REQUIRES: find_code() found the frame's.
  */
 static __always_inline void walk_frame(struct walk *walk, struct sonde_sample *sample)
 {
@@ -191,6 +193,7 @@ static __always_inline void walk_frame(struct walk *walk, struct sonde_sample *s
 	} else if (walk->step == SONDE_STEP_caller &&
 		   !find_code(walk, sonde_code_of(&walk->frame))) {
 		walk->step = SONDE_STEP_no_code;
+		walk->not_yet = !walk->settled;
 	}
 }
 #endif

@@ -54,7 +54,7 @@ SONDE_ASSERT_SIZE(struct sonde_sample,
 
 #define SONDE_SAMPLE_HEAD 72 /* bytes before the frames */
 
-#define SONDE_STACK_BYTES     16384
+#define SONDE_STACK_BYTES     32768
 #define SONDE_STACK_REGISTERS 32
 
 /* A piece of a program's stack, for user space to go on where the kernel side did not know how. */

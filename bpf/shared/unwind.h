@@ -178,8 +178,10 @@ struct sonde_code_list {
 	sonde_u64 started_ns;
 	sonde_u64 image;
 	sonde_u32 first;
-	sonde_u32 count; /* at least one */
+	sonde_u32 count;   /* at least one */
+	sonde_u32 settled; /* what is not in it is no code; else the program may still load it */
+	sonde_u32 pad;
 };
-SONDE_ASSERT_SIZE(struct sonde_code_list, 24);
+SONDE_ASSERT_SIZE(struct sonde_code_list, 32);
 
 #define SONDE_MAX_KNOWN_PROCESSES 8192

@@ -126,14 +126,14 @@ class UnwindingTest : public testing::Test {
       usleep(20'000);
       samples_->read([&](const StackSample& sample) {
         SampledProcess* process = processes_.of(sample);
-        const auto [stacks, whole, guessed, copied, all] = unwinding_->counts();
+        const UnwindingCounts before = unwinding_->counts();
         ASSERT_NE(process, nullptr);
         const auto frames = unwinding_->frames_of(*process, sample);
         out.push_back({.missed = sample.missed,
                        .copied = sample.copied != nullptr,
                        .cut = sample.user_cut,
-                       .whole = unwinding_->counts().whole > whole,
-                       .guessed = unwinding_->counts().guessed > guessed,
+                       .whole = unwinding_->counts().whole > before.whole,
+                       .guessed = unwinding_->counts().guessed > before.guessed,
                        .frames = {frames.begin(), frames.end()}});
       });
     }

@@ -26,21 +26,42 @@ int main(void) { puts("ready"); fflush(stdout); for (;;) { outer(); work_little(
 # Without optimization each function has a frame: else the caller of one that calls nobody is passed over.
 FLAGS = ("-O0", "-fno-omit-frame-pointer")
 SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
+# As distributions compile.
+PLAIN = ("-O2", "-fomit-frame-pointer")
+# Runs itself again and again, each time for 20 ms of CPU time, some calls deep.
+SHORT = r"""
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/wait.h>
+static long used(void) { struct timespec t; clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); return t.tv_sec * 1000000000L + t.tv_nsec; }
+__attribute__((noipa)) void innermost(void) { for (volatile int i = 0; i < 10000; i++) { } }
+__attribute__((noipa)) int middle(int n) { innermost(); __asm__ volatile(""); return n + 1; }
+__attribute__((noipa)) int outermost(void) { int n = 0; while (used() < 20000000) n = middle(n); return n; }
+int main(int argc, char **argv)
+{
+  if (argc > 1)
+    return outermost() < 0;
+  for (puts("ready"), fflush(stdout);; wait(NULL))
+    if (fork() == 0)
+      execl("/proc/self/exe", argv[0], "once", NULL);
+}
+"""
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 
 
 class Busy(Process):
-    """The program, compiled with frame pointers; threads of it do not exist, its name is its service's."""
+    """A program, compiled; threads of it do not exist, its name is its service's."""
 
-    def __init__(self, name):
+    def __init__(self, name, source=SOURCE, flags=FLAGS):
         super().__init__()
-        self.name = name
+        self.name, self.source, self.flags = name, source, flags
 
     def prepare(self):
         source = self.directory / "busy.c"
-        source.write_text(SOURCE)
+        source.write_text(self.source)
         program = self.directory / self.name
-        subprocess.run(["cc", *FLAGS, "-o", program, source], check=True)
+        subprocess.run(["cc", *self.flags, "-o", program, source], check=True)
         self.command = [str(program)]
 
     def ready(self):
@@ -75,7 +96,17 @@ def within_sampling_error(found, share, samples):
 
 
 def shares_are_known():
-    with Busy("busy_shares") as busy:
+    shares_of(FLAGS)
+
+
+def shares_are_known_without_frame_pointers():
+    said = shares_of(PLAIN)
+    whole = re.search(r"(\d+) stacks of programs, (\d+) of them whole", said)
+    assert int(whole[2]) >= 0.99 * int(whole[1]), said
+
+
+def shares_of(flags):
+    with Busy("busy_shares", flags=flags) as busy:
         stacks, said = folded("-p", busy.process.pid, "-d", 4, "-F", 499)
         samples = sum(stacks.values())
         assert samples > 100, said
@@ -92,6 +123,7 @@ def shares_are_known():
         assert with_callers > 0.9 * samples, stacks
         called = {stack[-2] for stack in stacks if stack[-1] == "work_much"}
         assert "outer" in called, stacks
+        return said
 
 
 def one_service_among_others():
@@ -170,6 +202,23 @@ def short_lives_have_their_samples():
     assert "lost" not in said and "not understood" not in said, said
 
 
+def processes_of_20_ms_are_whole():
+    """Most of their samples are read when they are gone: their code was told by events, their stack is a copy."""
+    with Busy("busy_short", SHORT, PLAIN):
+        stacks, said = folded("-d", 4, "-F", 99)
+    short = {stack: count for stack, count in stacks.items() if "busy_short" in stack[0] and "outermost" in stack}
+    samples, frames, named = sum(short.values()), 0, 0
+    assert samples > 50, f"{said}\n{stacks}"
+    for stack, count in short.items():
+        frames += len(stack[1:]) * count
+        named += sum("+0x" not in frame and frame != "[unknown]" for frame in stack[1:]) * count
+    whole = sum(count for stack, count in short.items() if stack[1:2] == ("_start",) and "main" in stack)
+    parts = [stack for stack in short if stack[1:2] != ("_start",) or "main" not in stack]
+    assert whole >= 0.99 * samples, f"{whole} of {samples}: {said}\n{parts}"
+    # The one without a name is a function of the C library that it does not tell.
+    assert named >= 0.8 * frames, f"{named} of {frames}\n{short}"
+
+
 def who_may_not_is_told_what_is_missing():
     words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", SONDE, "profile", "--text")
     done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
@@ -184,11 +233,13 @@ def what_is_wrong_is_told():
 
 run_scenarios(
     shares_are_known,
+    shares_are_known_without_frame_pointers,
     one_service_among_others,
     pprof_is_read_back,
     a_person_ends_it_early,
     without_names_there_are_places,
     short_lives_have_their_samples,
+    processes_of_20_ms_are_whole,
     who_may_not_is_told_what_is_missing,
     what_is_wrong_is_told,
 )

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 #include "exporters/stacks/folded.h"
@@ -208,6 +209,75 @@ TEST_F(StackCollectorTest, ThreadsBeyondTheLimitAreTheirProcess) {
   const Profile profile = collector.finish(names_);
   EXPECT_EQ(stacks::folded(profile), "shop;app+0x600 100\n");
   EXPECT_LE(profile.owners.size(), 10u);
+}
+
+CodeEvent mapped(uint32_t pid, uint64_t address, std::string_view path,
+                 std::span<const uint8_t> build_id) {
+  return {.kind = CodeEventKind::kMapped,
+          .time_ns = 0,
+          .pid = Pid{pid},
+          .address = address,
+          .size = 0x1000,
+          .build_id = build_id,
+          .path = path};
+}
+
+constexpr std::array<uint8_t, 2> kBuild = {0xab, 0xcd};
+
+// Nothing of these processes is in /proc any more when their samples are read.
+TEST_F(StackCollectorTest, ProcessesThatAreGoneAreKnownByEvents) {
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{9}});
+  processes.apply(mapped(9, 0x1000, "/bin/short", kBuild));
+  add(collector, 9, {0x1100}, {}, 9, "short");
+  processes.apply({.kind = CodeEventKind::kExited, .pid = Pid{9}});
+  add(collector, 9, {0x1200}, {}, 9, "short");
+  EXPECT_THAT(stacks::folded(collector.finish(names_)),
+              testing::AllOf(testing::HasSubstr("short;short+0x100 1"),
+                             testing::HasSubstr("short;short+0x200 1")));
+}
+
+TEST_F(StackCollectorTest, AProgramThatStillMapsItsLibrariesIsLookedAtAgain) {
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{9}});
+  add(collector, 9, {0x1100}, {}, 9, "short");
+  processes.apply(mapped(9, 0x1000, "/bin/short", kBuild));
+  add(collector, 9, {0x1100}, {}, 9, "short");
+  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("short;short+0x100 1"));
+}
+
+TEST_F(StackCollectorTest, AChildHasWhatItsParentHas) {
+  add_process(5, "shop", "1000-2000 r-xp 00000000 fe:01 77 /bin/shop\n");
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  processes.apply({.kind = CodeEventKind::kForked, .pid = Pid{9}, .parent = Pid{5}});
+  processes.apply({.kind = CodeEventKind::kForked, .pid = Pid{10}, .parent = Pid{5}});
+  EXPECT_EQ(reads_, 1) << "the parent, once";
+  add(collector, 10, {0x1100}, {}, 10, "child");
+  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("child;shop+0x100 1"));
+}
+
+TEST_F(StackCollectorTest, OneBuildIsOneModuleWhateverItsPath) {
+  SampledProcesses processes = make_processes();
+  for (const uint32_t pid : {1u, 2u}) {
+    processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{pid}});
+    processes.apply(mapped(pid, 0x1000 * pid, pid == 1 ? "/a/lib" : "/b/lib", kBuild));
+  }
+  constexpr std::array<uint8_t, 2> kOther = {1, 2};
+  processes.apply(mapped(2, 0x9000, "/a/lib", kOther));
+  ModuleTable& modules = processes.modules();
+  const auto first = processes.live().of(Pid{1});
+  const auto second = processes.live().of(Pid{2});
+  ASSERT_TRUE(first && second);
+  const uint32_t module = modules.of(Pid{1}, first->all()[0]);
+  EXPECT_EQ(modules.of(Pid{2}, second->all()[0]), module);
+  EXPECT_NE(modules.of(Pid{2}, second->all()[1]), module);
+  EXPECT_EQ(modules.all()[module].build_id, "abcd");
 }
 
 }  // namespace

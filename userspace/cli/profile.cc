@@ -177,6 +177,11 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
                100.0 * static_cast<double>(unwound.whole) / static_cast<double>(unwound.stacks));
     tell(unwound.guessed, "with guessed frames");
     tell(unwound.copied, "completed from a copy");
+    for (size_t end = 0; end < unwound.ends.size(); end++) {
+      if (end != SONDE_STEP_outermost) {
+        tell(unwound.ends[end], fmt::format("ended by {}", name_of(static_cast<sonde_step>(end))));
+      }
+    }
     fmt::print(stderr, "\n");
   }
 }

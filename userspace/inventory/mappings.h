@@ -33,6 +33,7 @@ struct Mapping {
   // As the process sees it, without " (deleted)"; "[vdso]" and the like for what is no file; empty:
   // memory without a name.
   std::string path;
+  std::string build_id = {};  // in hex, where it was told; empty: unknown
   bool operator==(const Mapping&) const = default;
 };
 

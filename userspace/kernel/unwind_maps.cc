@@ -53,7 +53,7 @@ Result<std::unique_ptr<UnwindMaps>> UnwindMaps::open(const MapPool& pool) {
 UnwindMaps::~UnwindMaps() = default;
 
 bool UnwindMaps::set_process(uint32_t pid, uint64_t started_ns, uint64_t image,
-                             std::span<const sonde_code> codes) {
+                             std::span<const sonde_code> codes, bool settled) {
   codes = codes.first(std::min<size_t>(codes.size(), SONDE_MAX_CODES_OF_ONE));
   if (codes.empty()) {
     return false;
@@ -66,7 +66,9 @@ bool UnwindMaps::set_process(uint32_t pid, uint64_t started_ns, uint64_t image,
   const sonde_code_list list{.started_ns = started_ns,
                              .image = image,
                              .first = static_cast<uint32_t>(codes_used_),
-                             .count = static_cast<uint32_t>(codes.size())};
+                             .count = static_cast<uint32_t>(codes.size()),
+                             .settled = settled ? 1u : 0u,
+                             .pad = 0};
   if (bpf_map_update_elem(code_lists_, &pid, &list, BPF_ANY) != 0) {
     return refuse();
   }

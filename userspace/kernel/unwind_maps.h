@@ -25,9 +25,10 @@ class UnwindMaps {
   UnwindMaps(const UnwindMaps&) = delete;
   UnwindMaps& operator=(const UnwindMaps&) = delete;
 
-  // Of a process from one exec to the next: its executable memory, by address. False: no room.
+  // Of a process from one exec to the next: its executable memory, by address. Settled: what is
+  // elsewhere is no code. False: no room.
   bool set_process(uint32_t pid, uint64_t started_ns, uint64_t image,
-                   std::span<const sonde_code> codes);
+                   std::span<const sonde_code> codes, bool settled = true);
 
   // The rules' numbers begin at first. False: no room.
   bool add_rules(uint32_t first, std::span<const sonde_rule> rules);

@@ -8,6 +8,9 @@
 namespace sonde {
 namespace {
 
+// Of each CPU. As many as there are samples at the usual rates: of processes that live for a few
+// samples, and in builds without tables for the kernel side, each brings its stack.
+constexpr uint32_t kMostStacksPerSecond = 128;
 constexpr uint64_t kLookForCpusNs = 1'000'000'000;
 
 WantProcess wanted(const std::string& service, WantProcess may) {
@@ -43,7 +46,7 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const S
   out->counts_.misread = samples.misread();
   out->began_ns_ = out->looked_for_cpus_ns_ = monotonic_ns();
   out->began_wall_ns_ = wall_ns();
-  if (auto started = samples.start(wish.pid, kStacksPerSecond); !started) {
+  if (auto started = samples.start(wish.pid, kMostStacksPerSecond); !started) {
     return std::unexpected(started.error());
   }
   return out;
@@ -52,7 +55,8 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const S
 Profiling::~Profiling() { samples_.stop(); }
 
 void Profiling::read() {
-  samples_.read([this](const StackSample& sample) { collector_.add(sample); });
+  samples_.read([this](const StackSample& sample) { collector_.add(sample); },
+                [this](const CodeEvent& event) { processes_.apply(event); });
   if (const uint64_t now = monotonic_ns(); now - looked_for_cpus_ns_ >= kLookForCpusNs) {
     looked_for_cpus_ns_ = now;
     samples_.follow_cpus();

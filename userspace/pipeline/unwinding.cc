@@ -45,13 +45,14 @@ sonde_step Unwinding::complete(const CopiedStack& copied, const MappedCode& code
 }
 
 void Unwinding::tell_process(const SampledProcess& process, const StackSample& sample) {
-  uint32_t& told = told_[&process];
-  if (told == process.readings) {
+  const std::pair now(process.readings, !process.is_young(sample.time_ns));
+  auto& told = told_[&process];
+  if (told == now) {
     return;
   }
-  told = process.readings;
+  told = now;
   (void)maps_->set_process(static_cast<uint32_t>(sample.pid), sample.started_ns, sample.image,
-                           code_[&process].mapped.all());
+                           code_[&process].mapped.all(), now.second);
 }
 
 void Unwinding::tell_pages(const MappedCode& code) {
@@ -106,7 +107,10 @@ std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const St
   if (!frames_.empty()) {
     counts_.stacks++;
     counts_.frames += frames_.size();
-    counts_.whole += !sample.user_by_kernel && end == SONDE_STEP_outermost ? 1 : 0;
+    if (!sample.user_by_kernel || sample.copied != nullptr) {
+      counts_.ends.at(end)++;
+      counts_.whole += end == SONDE_STEP_outermost ? 1 : 0;
+    }
     counts_.guessed += guessed ? 1 : 0;
     counts_.copied += sample.copied != nullptr ? 1 : 0;
   }

@@ -3,9 +3,11 @@
 // what it lacked, so that it can the next time. One thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "symbolizer/unwind/mapped_code.h"
@@ -17,16 +19,14 @@
 
 namespace sonde {
 
-// Copied stacks of each CPU a second, where something is not known yet. Without tables for the
-// kernel side that is how all code without frame pointers is walked.
-constexpr uint32_t kStacksPerSecond = SONDE_CFI_UNWIND ? 16 : 64;
-
 struct UnwindingCounts {
   uint64_t stacks = 0;   // of programs
   uint64_t whole = 0;    // of them: walked to the outermost frame
   uint64_t guessed = 0;  // of them: with frames found by frame pointers where nothing is known
   uint64_t copied = 0;   // of them: completed from a copy
   uint64_t frames = 0;
+  // By how the walk ended (sonde_step); those that the kernel walked say nothing of it.
+  std::array<uint64_t, SONDE_STEP_KINDS> ends{};
 };
 
 class Unwinding {
@@ -61,7 +61,8 @@ class Unwinding {
   RuleNumbers rules_;
   size_t rules_told_ = 0;
   std::map<const SampledProcess*, Code> code_;
-  std::map<const SampledProcess*, uint32_t> told_;  // which reading
+  // Which reading, and whether it was said to be all.
+  std::map<const SampledProcess*, std::pair<uint32_t, bool>> told_;
   std::vector<uint64_t> frames_;
   std::vector<sonde_row> page_;
   UnwindingCounts counts_;

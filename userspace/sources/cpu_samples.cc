@@ -9,20 +9,23 @@
 #include <cstring>
 #include <optional>
 
+#include "bpf/shared/samples.h"
 #include "skel/cpu_samples.skel.h"
+#include "userspace/base/log.h"
 #include "userspace/kernel/kernel_types.h"
 #include "userspace/kernel/kernel_version.h"
+#include "userspace/sources/code_event_record.h"
 #include "userspace/sources/sample_record.h"
 
 namespace sonde {
 
 uint32_t sample_ring_bytes(uint64_t cpus, uint64_t hz) {
   constexpr uint64_t kUsualBytes = 700;
-  constexpr uint64_t kStacks = 64 << 10;  // four copied stacks of each CPU
+  constexpr uint64_t kStacksPart = 8;  // of a second: stacks are copied for a while only
   constexpr uint64_t kLeast = 1 << 20;
   constexpr uint64_t kMost = 64 << 20;
-  return static_cast<uint32_t>(
-      std::bit_ceil(std::clamp(cpus * (hz * kUsualBytes + kStacks), kLeast, kMost)));
+  return static_cast<uint32_t>(std::bit_ceil(
+      std::clamp(cpus * hz * (kUsualBytes + sizeof(sonde_stack) / kStacksPart), kLeast, kMost)));
 }
 
 Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& options) {
@@ -64,6 +67,11 @@ Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& op
     return std::unexpected(ring.error());
   }
   out->ring_ = *std::move(ring);
+  if (auto side_band = SideBand::open()) {
+    out->side_band_ = *std::move(side_band);
+  } else {
+    log::debug("{}: what processes map is read of /proc", side_band.error().what);
+  }
   if (out->pool_->find("codes") >= 0) {
     auto unwind = UnwindMaps::open(*out->pool_);
     if (!unwind) {
@@ -78,7 +86,6 @@ CpuSamples::~CpuSamples() { clock_.stop(); }
 
 Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second) {
   read({});
-  stacks_.clear();
   if (unwind_ != nullptr) {
     unwind_->forget_all();
   }
@@ -87,51 +94,87 @@ Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second) {
   if (auto done = maps_.set_sampling(wanted); !done) {
     return done;
   }
+  if (side_band_ != nullptr) {
+    side_band_->start();
+  }
   return clock_.start();
 }
 
-void CpuSamples::stop() { clock_.stop(); }
+void CpuSamples::stop() {
+  clock_.stop();
+  if (side_band_ != nullptr) {
+    side_band_->stop();
+  }
+}
 
-void CpuSamples::read(const Reader& reader) {
-  reader_ = &reader;
-  // All there are: what comes meanwhile is little.
-  constexpr size_t kMost = size_t{1} << 24;
-  ring_->drain(kMost);
-  reader_ = nullptr;
+void CpuSamples::keep(uint64_t time_ns, std::span<const uint8_t> bytes, bool event) {
+  kept_.push_back(
+      {.time_ns = time_ns, .first = words_.size(), .size = bytes.size(), .event = event});
+  words_.resize(words_.size() + (bytes.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t));
+  std::memcpy(words_.data() + kept_.back().first, bytes.data(), bytes.size());
+}
+
+std::span<const uint8_t> CpuSamples::bytes_of(const Kept& kept) const {
+  return {reinterpret_cast<const uint8_t*>(words_.data() + kept.first), kept.size};
 }
 
 void CpuSamples::record(std::span<const uint8_t> bytes) {
   if (const auto sample = read_sample(bytes)) {
-    hand_over(*sample, wants_stack(bytes));
-  } else if (read_stack(bytes)) {
-    keep_stack(bytes);
+    keep(sample->time_ns, bytes, false);
+  } else if (const auto stack = read_stack(bytes)) {
+    keep(stack->time_ns, bytes, false);
   } else {
     misread_++;
   }
 }
 
-void CpuSamples::keep_stack(std::span<const uint8_t> bytes) {
-  std::vector<uint64_t>& kept = stacks_[read_stack(bytes)->cpu];
-  stacks_alone_ += kept.empty() ? 0 : 1;
-  kept.resize(bytes.size() / sizeof(uint64_t));
-  std::memcpy(kept.data(), bytes.data(), kept.size() * sizeof(uint64_t));
+// The side-band is read behind the ring: it tells all that happened before the samples, and
+// perhaps more, which is put behind them.
+void CpuSamples::read(const Reader& reader, const EventReader& events) {
+  constexpr size_t kMost = size_t{1} << 24;  // all there are: what comes meanwhile is little
+  ring_->drain(kMost);
+  if (side_band_ != nullptr) {
+    side_band_->read([this](std::span<const uint8_t> bytes) {
+      if (const auto event = read_code_event(bytes)) {
+        keep(event->time_ns, bytes, true);
+      }
+    });
+  }
+  std::ranges::stable_sort(kept_, {}, &Kept::time_ns);
+  for (const Kept& kept : kept_) {
+    if (!kept.event) {
+      hand_over(bytes_of(kept), reader);
+    } else if (events) {
+      events(*read_code_event(bytes_of(kept)));
+    }
+  }
+  stacks_alone_ += stacks_.size();
+  stacks_.clear();
+  kept_.clear();
+  words_.clear();
 }
 
-void CpuSamples::hand_over(StackSample sample, bool wants_stack) {
+void CpuSamples::hand_over(std::span<const uint8_t> bytes, const Reader& reader) {
+  auto sample = read_sample(bytes);
+  if (!sample) {
+    const uint32_t cpu = read_stack(bytes)->cpu;
+    stacks_alone_ += stacks_.contains(cpu) ? 1 : 0;
+    stacks_[cpu] = bytes;
+    return;
+  }
   std::optional<StackRecord> stack;
-  std::vector<uint64_t>& kept = stacks_[sample.cpu];
-  if (!kept.empty()) {
-    stack = read_stack({reinterpret_cast<const uint8_t*>(kept.data()), kept.size() * 8});
-    if (wants_stack && stack && stack->time_ns == sample.time_ns) {
-      sample.copied = &stack->stack;
+  if (const auto found = stacks_.find(sample->cpu); found != stacks_.end()) {
+    stack = read_stack(found->second);
+    stacks_.erase(found);
+    if (wants_stack(bytes) && stack->time_ns == sample->time_ns) {
+      sample->copied = &stack->stack;
     } else {
       stacks_alone_++;
     }
   }
-  if (reader_ != nullptr && *reader_) {
-    (*reader_)(sample);
+  if (reader) {
+    reader(*sample);
   }
-  kept.clear();
 }
 
 }  // namespace sonde
