@@ -141,7 +141,7 @@ Fd Store::find(std::string_view name) const {
   return file;
 }
 
-Result<Fd> Store::put(std::string_view name, const Writer& write) {
+Result<Fd> Store::put(std::string_view name, const Writer& write) const {
   if (!is_name(name)) {
     return fail("no name for what is kept: " + std::string(name));
   }

@@ -40,7 +40,7 @@ class Store {
   Fd find(std::string_view name) const;
 
   // Has the file written, then puts it in the place of an older one, and gives it to be read.
-  Result<Fd> put(std::string_view name, const Writer& write);
+  Result<Fd> put(std::string_view name, const Writer& write) const;
 
   // For who writes by path: a file at path_of(name) that was renamed to there from beside it, as
   // "NAME.XXXXXX", is in the store as if put. make_room() is then to be called.

@@ -72,7 +72,7 @@ class MadeElf {
   uint32_t add_build_id(std::string_view id) {
     std::string note = bytes_of(std::vector<Elf64_Nhdr>{
         {.n_namesz = 4, .n_descsz = static_cast<uint32_t>(id.size()), .n_type = NT_GNU_BUILD_ID}});
-    note.append(ELF_NOTE_GNU, 4).append(id);
+    note.append(ELF_NOTE_GNU, 4).append(id).append((4 - id.size() % 4) % 4, '\0');
     return add({.name = ".note.gnu.build-id", .type = SHT_NOTE, .bytes = note});
   }
 
