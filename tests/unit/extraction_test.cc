@@ -134,11 +134,21 @@ TEST_F(ExtractionTest, OneBuildInTwoPlacesHasOneTableButNotOfAnotherUser) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "privilege: only root can give a file away";
   }
-  const Fd false_one = put("three", file_with("something_else"));
+  const Fd false_one = put("three", file_with("swap"));
   ASSERT_EQ(::fchown(false_one.get(), 1, 1), 0);
   EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = false_one.get()})),
-            "something_else");
+            "swap");
   EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = one.get()})),
+            "sell");
+}
+
+TEST_F(ExtractionTest, AStrippedFileTakesNoNamesFromOneThatIsNot) {
+  Extractor extractor = start();
+  const Fd stripped = put("stripped", file_with(""));
+  const Fd whole = put("whole", file_with("sell"));
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = stripped.get()})),
+            "");
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = whole.get()})),
             "sell");
 }
 

@@ -19,6 +19,7 @@
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/signals.h"
 #include "userspace/confine/capabilities.h"
+#include "userspace/extraction/extractor.h"
 #include "userspace/inventory/inventory.h"
 #include "userspace/pipeline/host_names.h"
 #include "userspace/pipeline/profiling.h"
@@ -152,7 +153,7 @@ void sample_for(uint64_t seconds, Profiling& profiling) {
   }
 }
 
-void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
+void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples, uint64_t unnamed) {
   const auto of = [&](sonde_sample_counter which) { return counts.kernel[which]; };
   fmt::print(stderr, "sonde: {} samples on {} CPUs ({} while a CPU was idle, {} of others)",
              counts.collected.kept + counts.collected.cut, samples.cpus(), of(SONDE_SAMPLES_idle),
@@ -169,6 +170,7 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
   tell(of(SONDE_SAMPLES_user_cut), "deeper in the program than is walked");
   tell(of(SONDE_SAMPLES_user_unreadable), "whose stack could not be walked");
   tell(counts.unread, "processes gone before they could be read");
+  tell(unnamed, "files whose symbols could not be read");
   fmt::print(stderr, "\n");
   const UnwindingCounts& unwound = counts.unwound;
   if (unwound.stacks > 0) {
@@ -190,6 +192,13 @@ int profile_host(const Config& config) {
   const ProfileConfig& wish = config.profile;
   block_signals();
   adopt_libbpf_log();
+  // First, while there is one thread and little memory to be forked with.
+  auto extractor = Extractor::start();
+  if (!extractor) {
+    log::warn("functions of files have no names: {}", extractor.error().what);
+  } else if (!extractor->why_not_kept().empty()) {
+    log::info("tables of symbols are not kept: {}", extractor->why_not_kept());
+  }
   auto rules = host_rules(config);
   if (!rules) {
     return failed(rules.error());
@@ -221,7 +230,7 @@ int profile_host(const Config& config) {
     return failed(profiling.error());
   }
   sample_for(wish.seconds, **profiling);
-  HostNames names;
+  HostNames names(extractor ? &*extractor : nullptr);
   const auto profile = (*profiling)->end(names);
   if (!profile) {
     return failed(profile.error());
@@ -235,7 +244,7 @@ int profile_host(const Config& config) {
       return failed(written.error());
     }
   }
-  tell_counts((*profiling)->counts(), **samples);
+  tell_counts((*profiling)->counts(), **samples, extractor ? extractor->counts().failed : 0);
   if (path != kStandardOutput) {
     fmt::print(stderr, "sonde: written to {}\n", path);
   }

@@ -78,11 +78,12 @@ bool is_build_id(std::string_view text) {
 }
 
 // Which table it is: of which build, of whose file - anybody can write a file with the build-id of
-// another -, and which separate file its symbols are from, which may come and go.
+// another -, how large, since a stripped one has fewer names, and which separate file its symbols
+// are from, which may come and go.
 std::string name_of(std::string_view build_id, const struct stat& file,
                     const std::optional<struct stat>& separate, std::string_view ending) {
   std::string out = is_build_id(build_id)
-                        ? fmt::format("{}-{}", build_id, file.st_uid)
+                        ? fmt::format("{}-{}-{:x}", build_id, file.st_uid, file.st_size)
                         : fmt::format("f-{:x}-{:x}-{:x}-{:x}-{:x}", file.st_dev, file.st_ino,
                                       file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
   if (separate) {
