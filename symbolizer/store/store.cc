@@ -13,7 +13,6 @@
 #include <ctime>
 #include <memory>
 #include <tuple>
-#include <vector>
 
 namespace sonde {
 namespace {
@@ -139,6 +138,17 @@ Fd Store::find(std::string_view name) const {
   }
   ::futimens(file.get(), nullptr);  // used now; a folder that is read only keeps nothing up
   return file;
+}
+
+std::vector<std::string> Store::names(std::string_view beginning) const {
+  std::vector<Kept> files = files_of(folder_.get());
+  std::erase_if(files, [&](const Kept& file) { return !file.name.starts_with(beginning); });
+  std::ranges::sort(files, std::greater<>(), &Kept::size);
+  std::vector<std::string> out;
+  for (Kept& file : files) {
+    out.push_back(std::move(file.name));
+  }
+  return out;
 }
 
 Result<Fd> Store::put(std::string_view name, const Writer& write) const {

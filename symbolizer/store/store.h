@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "userspace/base/fd.h"
 #include "userspace/base/result.h"
@@ -38,6 +39,9 @@ class Store {
 
   // The file by this name, to be read; marks it as used. None: it is not there.
   Fd find(std::string_view name) const;
+
+  // What is kept whose name begins so, the largest first. Marks nothing as used.
+  std::vector<std::string> names(std::string_view beginning) const;
 
   // Has the file written, then puts it in the place of an older one, and gives it to be read.
   Result<Fd> put(std::string_view name, const Writer& write) const;

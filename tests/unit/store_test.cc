@@ -121,6 +121,16 @@ TEST_F(StoreTest, WhatWasUsedLongestAgoGoesFirst) {
   EXPECT_EQ(names(), std::set<std::string>({"a.sym", "c.rows", "d.sym"}));
 }
 
+TEST_F(StoreTest, NamesByTheirBeginningTheLargestFirst) {
+  auto store = Store::open(path_);
+  ASSERT_TRUE(store);
+  ASSERT_TRUE(store->put("ab-0-1.sym", text("abc")));
+  ASSERT_TRUE(store->put("ab-0-2.sym", text("abcd")));
+  ASSERT_TRUE(store->put("abc-0.sym", text("abcde")));
+  EXPECT_EQ(store->names("ab-"), std::vector<std::string>({"ab-0-2.sym", "ab-0-1.sym"}));
+  EXPECT_TRUE(store->names("b").empty());
+}
+
 TEST_F(StoreTest, AFileWrittenByItsPathCounts) {
   auto store = Store::open(path_, 10);
   ASSERT_TRUE(store);

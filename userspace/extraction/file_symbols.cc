@@ -5,21 +5,28 @@
 
 namespace sonde {
 
+Result<FileSymbols> FileSymbols::in(const Fd& table) {
+  auto mapped = MappedFile::of(table);
+  if (!mapped) {
+    return std::unexpected(mapped.error());
+  }
+  const auto read = SymbolTable::over(mapped->bytes());
+  if (!read) {
+    return std::unexpected(read.error());
+  }
+  return FileSymbols(*std::move(mapped), *read);
+}
+
 Result<FileSymbols> FileSymbols::of(Extractor& extractor, extraction::Request request) {
   request.kind = extraction::TableKind::kSymbols;
   while (true) {
-    const auto file = extractor.table(request);
-    if (!file) {
-      return std::unexpected(file.error());
-    }
-    auto mapped = MappedFile::of(*file);
-    const auto table =
-        mapped ? SymbolTable::over(mapped->bytes()) : std::unexpected(mapped.error());
-    if (table) {
-      return FileSymbols(*std::move(mapped), *table);
-    }
-    if (std::exchange(request.anew, true)) {
+    const auto table = extractor.table(request);
+    if (!table) {
       return std::unexpected(table.error());
+    }
+    auto read = in(*table);
+    if (read || std::exchange(request.anew, true)) {
+      return read;
     }
   }
 }

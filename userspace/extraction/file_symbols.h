@@ -16,6 +16,9 @@ class FileSymbols {
   // here.
   static Result<FileSymbols> of(Extractor& extractor, extraction::Request request);
 
+  // What a file of a table holds.
+  static Result<FileSymbols> in(const Fd& table);
+
   std::optional<SymbolTable::Found> find(uint64_t file_offset) const {
     return table_.find(file_offset);
   }

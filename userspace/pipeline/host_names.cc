@@ -63,14 +63,14 @@ std::string HostNames::of_vdso(const Module& module, uint64_t offset) {
 }
 
 std::string HostNames::of_file(const Module& module, uint64_t offset) {
-  if (held_ != &module) {
-    held_ = &module;
-    symbols_.reset();
-    if (auto read = read_symbols(module, extractor_)) {
-      symbols_.emplace(*std::move(read));
+  auto at = tables_.find(&module);
+  if (at == tables_.end()) {
+    if (tables_.size() >= kMaxTables) {
+      tables_.clear();
     }
+    at = tables_.emplace(&module, read_symbols(module, extractor_)).first;
   }
-  const auto found = symbols_ ? symbols_->find(offset) : std::nullopt;
+  const auto found = at->second ? at->second->find(offset) : std::nullopt;
   return found ? demangle(found->name) : std::string();
 }
 

@@ -20,12 +20,16 @@ class HostNames : public FrameNames {
   // Of files there are names as far as the extractor can give them; null: none. Borrowed.
   explicit HostNames(Extractor* extractor) : extractor_(extractor) {}
 
-  // Cheap as long as what is asked about stands in the module that was asked about before: of files
-  // one table is held at a time.
+  // Dear only for a file that was not asked about for a while: so many tables are held. Modules are
+  // told apart by where they are: one that is gone must not be followed by another there.
   std::string name(const Module& module, uint64_t offset) override;
 
+  // Modules that were asked about are about to be gone.
+  void forget() { tables_.clear(); }
+
  private:
-  static constexpr size_t kMaxPerfMaps = 256;  // held at a time
+  static constexpr size_t kMaxTables = 64;     // held at a time
+  static constexpr size_t kMaxPerfMaps = 256;  // the same
 
   std::string of_kernel(uint64_t address);
   std::string of_vdso(const Module& module, uint64_t offset);
@@ -35,8 +39,7 @@ class HostNames : public FrameNames {
   Extractor* const extractor_;
   std::optional<KernelSymbols> kernel_;
   bool kernel_read_ = false;
-  const Module* held_ = nullptr;  // whose table it is
-  std::optional<FileSymbols> symbols_;
+  std::map<const Module*, std::optional<FileSymbols>> tables_;
   std::string vdso_bytes_;
   std::optional<SymbolTable> vdso_;
   bool vdso_read_ = false;
