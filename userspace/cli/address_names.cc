@@ -145,7 +145,10 @@ std::string AddressNames::of_build(std::string_view word, const std::string& bui
     }
   }
   const auto found = at->second ? at->second->find(offset) : std::nullopt;
-  return found ? demangle(found->name) : std::string(word);
+  if (!found) {
+    return std::string(word);
+  }
+  return scope_.form == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
 }
 
 std::string AddressNames::in_process(std::string_view word, uint64_t address) {

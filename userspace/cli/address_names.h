@@ -18,18 +18,19 @@
 
 namespace sonde::cli {
 
-// Where an address without anything is looked up.
+// Where an address without anything is looked up, and how names are shown.
 struct AddressScope {
   std::string file;
   uint32_t pid = 0;
   bool kernel = false;
+  NameForm form = NameForm::kWritten;
 };
 
 class AddressNames {
  public:
   // extractor: null if there is none; borrowed.
   AddressNames(Extractor* extractor, AddressScope scope)
-      : extractor_(extractor), scope_(std::move(scope)), names_(extractor) {}
+      : extractor_(extractor), scope_(std::move(scope)), names_(extractor, scope_.form) {}
 
   // The names of what these words ask for, one for each address: "ADDRESS", "FILE ADDRESS...",
   // "FILE+0xOFFSET", "BUILDID+0xOFFSET". A word that is none of these is its own answer.

@@ -53,6 +53,8 @@ Result<Wish> read_wish(std::span<const std::string_view> words) {
       flags = false;
     } else if (word == "-k" || word == "--kernel") {
       out.scope.kernel = true;
+    } else if (word == "--no-demangle") {
+      out.scope.form = NameForm::kLinked;
     } else if (const auto file = value_of(words, "-e", "--file")) {
       if (file->empty()) {
         return fail("-e needs a file");
@@ -166,6 +168,7 @@ there are as many answers as addresses. Addresses are hexadecimal, with or witho
   -p, --pid PID       addresses are of this process, as its memory is now: libraries, [vdso], and
                       code made at run time, if its runtime writes a perf map
   -k, --kernel        addresses are of the kernel and its modules
+      --no-demangle   names as linkers know them: _ZN4shop4sellEv
 
 Names come from the file's own symbols, from its separate debug file (/usr/lib/debug, by build-id or
 .gnu_debuglink; of a process in its own root first), from symbols packed within it (.gnu_debugdata),

@@ -71,7 +71,10 @@ std::string HostNames::of_file(const Module& module, uint64_t offset) {
     at = tables_.emplace(&module, read_symbols(module, extractor_)).first;
   }
   const auto found = at->second ? at->second->find(offset) : std::nullopt;
-  return found ? demangle(found->name) : std::string();
+  if (!found) {
+    return {};
+  }
+  return form_ == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
 }
 
 std::string HostNames::of_code(Pid pid, uint64_t address) {

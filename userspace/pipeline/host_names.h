@@ -15,10 +15,14 @@
 
 namespace sonde {
 
+// As people write a name, or as linkers know it.
+enum class NameForm : bool { kWritten, kLinked };
+
 class HostNames : public FrameNames {
  public:
   // Of files there are names as far as the extractor can give them; null: none. Borrowed.
-  explicit HostNames(Extractor* extractor) : extractor_(extractor) {}
+  explicit HostNames(Extractor* extractor, NameForm form = NameForm::kWritten)
+      : extractor_(extractor), form_(form) {}
 
   // Dear only for a file that was not asked about for a while: so many tables are held. Modules are
   // told apart by where they are: one that is gone must not be followed by another there.
@@ -37,6 +41,7 @@ class HostNames : public FrameNames {
   std::string of_code(Pid pid, uint64_t address);
 
   Extractor* const extractor_;
+  const NameForm form_;
   std::optional<KernelSymbols> kernel_;
   bool kernel_read_ = false;
   std::map<const Module*, std::optional<FileSymbols>> tables_;
