@@ -32,7 +32,7 @@ class Symbols:
 
     def __init__(self, path):
         self.at = collections.defaultdict(set)  # names by address, of functions and labels
-        self.data = {}  # what is no code, {name: (begin, end)}
+        self.data = collections.defaultdict(list)  # what is no code, {name: [(begin, end)]}
         self.sizes = {}
         build_id = re.search(r"Build ID: (\w+)", read("readelf", "-n", path))
         debug = build_id and f"/usr/lib/debug/.build-id/{build_id[1][:2]}/{build_id[1][2:]}.debug"
@@ -45,7 +45,7 @@ class Symbols:
                         self.at[address].add(name)
                         self.sizes[address] = max(self.sizes.get(address, 0), size)
                     elif kind != "SECTION" and kind != "FILE":
-                        self.data[name] = address, address + size
+                        self.data[name].append((address, address + size))
         self.starts = sorted(self.at)
         self.code, self.stubs = [], []
         for line in read("readelf", "-SW", path).splitlines():
@@ -102,7 +102,7 @@ def explained(symbols, address, ours, theirs):
     names = symbols.at[start] if start is not None else set()
     if symbols.is_stub(address):
         return "stubs are named by us alone, or by other means"
-    if ours == "" and theirs in symbols.data and symbols.data[theirs][0] <= address < symbols.data[theirs][1]:
+    if ours == "" and any(begin <= address < end for begin, end in symbols.data.get(theirs, ())):
         return "data that stands among code has no name for us"
     if ours in names and theirs in names:
         return "one function of several names"
