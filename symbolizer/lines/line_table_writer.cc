@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbolizer/lines/line_table_writer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <tuple>
+
+#include "userspace/base/crc32c.h"
+
+namespace sonde {
+namespace {
+
+using namespace line_format;
+
+constexpr size_t kFlushed = 256u << 10;
+
+template <typename T>
+std::string_view bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+std::span<const uint8_t> octets(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// 0, or errno.
+int write_all(int fd, std::string_view bytes, uint64_t at) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (put < 0 && errno == EINTR) {
+      continue;
+    }
+    if (put <= 0) {
+      return put == 0 ? EIO : errno;
+    }
+    bytes.remove_prefix(static_cast<size_t>(put));
+    at += static_cast<size_t>(put);
+  }
+  return 0;
+}
+
+}  // namespace
+
+LineTableWriter::LineTableWriter(int fd, uint64_t base, size_t expected_rows)
+    : fd_(fd), base_(base) {
+  names_.push_back('\0');
+  rows_.reserve(std::min(expected_rows, kMaxRows));
+}
+
+uint32_t LineTableWriter::name(std::string_view text) {
+  text = text.substr(0, kMaxName);
+  text = text.substr(0, text.find('\0'));
+  if (text.empty()) {
+    return 0;
+  }
+  // Another name under the same hash is looked for under the next number.
+  for (uint64_t hash = std::hash<std::string_view>{}(text);; ++hash) {
+    const auto known = name_places_.find(hash);
+    if (known == name_places_.end()) {
+      if (names_.size() + text.size() + 1 > kMaxNameBytes) {
+        ++written_.left_out;
+        return 0;
+      }
+      const auto at = static_cast<uint32_t>(names_.size());
+      names_.append(text).push_back('\0');
+      name_places_.emplace(hash, at);
+      return at;
+    }
+    const std::string_view there(names_.data() + known->second);
+    if (there == text) {
+      return known->second;
+    }
+  }
+}
+
+uint32_t LineTableWriter::place(uint32_t file, uint32_t line) {
+  const uint64_t key = uint64_t{file} << 32 | line;
+  if (const auto known = place_numbers_.find(key); known != place_numbers_.end()) {
+    return known->second;
+  }
+  if (places_.size() == kMaxPlaces) {
+    ++written_.left_out;
+    return kNone;
+  }
+  const auto number = static_cast<uint32_t>(places_.size());
+  places_.push_back({file, line});
+  place_numbers_.emplace(key, number);
+  return number;
+}
+
+uint32_t LineTableWriter::node(uint32_t function, uint32_t parent, uint32_t called) {
+  if (written_.nodes == kMaxNodes) {
+    ++written_.left_out;
+    return kNone;
+  }
+  put(bytes_of(Node{.function = function, .parent = parent, .called = called}));
+  return static_cast<uint32_t>(written_.nodes++);
+}
+
+void LineTableWriter::row(uint64_t address, uint32_t node, uint32_t place) {
+  if (address < base_ || address - base_ > UINT32_MAX || rows_.size() == kMaxRows) {
+    ++written_.left_out;
+    return;
+  }
+  rows_.push_back({static_cast<uint32_t>(address - base_), node, place});
+}
+
+// In order, one at each start, and none that says the same as the one before it.
+void LineTableWriter::settle_rows() {
+  std::ranges::sort(rows_, {}, [](const Row& row) {
+    const bool says = row.node != kNone || row.place != kNone;
+    return std::tuple(row.start, says, row.node + 1, row.place);  // kNone + 1 is 0
+  });
+  size_t kept = 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    const bool last_there = i + 1 == rows_.size() || rows_[i + 1].start != row.start;
+    const bool as_before =
+        kept == 0 ? row.node == kNone && row.place == kNone
+                  : rows_[kept - 1].node == row.node && rows_[kept - 1].place == row.place;
+    if (last_there && !as_before) {
+      rows_[kept++] = row;
+    }
+  }
+  rows_.resize(kept);
+  written_.rows = kept;
+}
+
+void LineTableWriter::put(std::string_view bytes) {
+  pending_ += bytes;
+  if (pending_.size() >= kFlushed) {
+    flush();
+  }
+}
+
+void LineTableWriter::flush() {
+  checksum_ = crc32c(octets(pending_), checksum_);
+  if (write_error_ == 0) {
+    write_error_ = write_all(fd_, pending_, at_);
+  }
+  at_ += pending_.size();
+  pending_.clear();
+}
+
+void LineTableWriter::put_column(uint32_t Row::* column) {
+  for (const Row& row : rows_) {
+    put(bytes_of(row.*column));
+  }
+}
+
+Result<LinesWritten> LineTableWriter::finish() {
+  settle_rows();
+  put_column(&Row::start);
+  put_column(&Row::node);
+  put_column(&Row::place);
+  for (const Place& place : places_) {
+    put(bytes_of(place));
+  }
+  put(names_);
+  flush();
+  Header header{.magic = kMagic,
+                .version = kVersion,
+                .checksum = 0,
+                .base = base_,
+                .nodes = static_cast<uint32_t>(written_.nodes),
+                .rows = static_cast<uint32_t>(rows_.size()),
+                .places = static_cast<uint32_t>(places_.size()),
+                .names_size = static_cast<uint32_t>(names_.size())};
+  header.checksum = crc32c(octets(bytes_of(header).substr(kChecked)), checksum_);
+  if (write_error_ == 0) {
+    write_error_ = write_all(fd_, bytes_of(header), 0);
+  }
+  if (write_error_ == 0 && ::ftruncate(fd_, static_cast<off_t>(at_)) != 0) {
+    write_error_ = errno;
+  }
+  if (write_error_ != 0) {
+    return fail_errno("writing a table of lines", write_error_);
+  }
+  written_.bytes = at_;
+  return written_;
+}
+
+}  // namespace sonde
