@@ -8,6 +8,7 @@
 #include <functional>
 #include <tuple>
 
+#include "symbolizer/lines/write_all.h"
 #include "userspace/base/crc32c.h"
 
 namespace sonde {
@@ -24,22 +25,6 @@ std::string_view bytes_of(const T& value) {
 
 std::span<const uint8_t> octets(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-// 0, or errno.
-int write_all(int fd, std::string_view bytes, uint64_t at) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (put < 0 && errno == EINTR) {
-      continue;
-    }
-    if (put <= 0) {
-      return put == 0 ? EIO : errno;
-    }
-    bytes.remove_prefix(static_cast<size_t>(put));
-    at += static_cast<size_t>(put);
-  }
-  return 0;
 }
 
 }  // namespace

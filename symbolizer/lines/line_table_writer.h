@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "symbolizer/lines/line_table_format.h"
+#include "symbolizer/lines/mixed_hash.h"
 #include "userspace/base/result.h"
 
 namespace sonde {
@@ -60,9 +61,9 @@ class LineTableWriter {
   uint64_t base_;
   LinesWritten written_;
   std::string names_;
-  tsl::robin_map<uint64_t, uint32_t> name_places_;  // by hash
+  tsl::robin_map<uint64_t, uint32_t, MixedHash> name_places_;  // by hash
   std::vector<line_format::Place> places_;
-  tsl::robin_map<uint64_t, uint32_t> place_numbers_;  // by file and line
+  tsl::robin_map<uint64_t, uint32_t, MixedHash> place_numbers_;  // by file and line
   std::vector<Row> rows_;
   std::string pending_;  // not in the file yet
   uint64_t at_ = sizeof(line_format::Header);
