@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "symbolizer/lines/debug_image.h"
 #include "symbolizer/lines/dwarf_unit.h"
@@ -17,8 +18,10 @@ namespace {
 constexpr size_t kMaxUnits = 1u << 20;
 
 // libdw keeps what it decoded until it is closed: so it is, after this much.
-constexpr size_t kLinesAtOnce = 200'000;
-constexpr size_t kUnitsAtOnce = 200;
+constexpr size_t kLinesAtOnce = 100'000;
+constexpr size_t kUnitsAtOnce = 100;
+// Pages of the image are given back after this much of .debug_info.
+constexpr uint64_t kBytesAtOnce = 4u << 20;
 
 struct EndElf {
   void operator()(Elf* elf) const { elf_end(elf); }
@@ -80,11 +83,18 @@ class Pass {
         break;
       }
       Dwarf_Die die;
-      if (dwarf_offdie(dwarf_.get(), at + header, &die) != nullptr &&
+      const Dwarf_Off entry = at + header;
+      if (dwarf_offdie(dwarf_.get(), entry, &die) != nullptr &&
           dwarf_tag(&die) == DW_TAG_compile_unit) {
         read(die);
       }
+      bytes_ += next - at;
       at = next;
+      if (bytes_ > kBytesAtOnce) {
+        dwarf_.image().release();
+        passed_.push_back(entry);
+        bytes_ = 0;
+      }
       if (is_much() && !open_anew()) {
         return fail("libdw does not read it again");
       }
@@ -98,7 +108,7 @@ class Pass {
 
  private:
   void read(const Dwarf_Die& die) {
-    DwarfUnit unit(die, dwarf_.image().code(), writer_, names_);
+    DwarfUnit unit(die, dwarf_.image().code(), claimed_, writer_, names_);
     unit.read();
     left_out_ += unit.left_out();
     lines_ += unit.lines_read();
@@ -115,6 +125,12 @@ class Pass {
     if (alternate_ != nullptr && alternate_->open_anew()) {
       dwarf_setalt(dwarf_.get(), alternate_->get());
     }
+    // libdw looks at all units up to the one that it is asked for: a step at a time.
+    for (const Dwarf_Off entry : passed_) {
+      Dwarf_Die die;
+      (void)dwarf_offdie(dwarf_.get(), entry, &die);
+      dwarf_.image().release();
+    }
     return true;
   }
 
@@ -122,8 +138,11 @@ class Pass {
   OpenDwarf* const alternate_;
   LineTableWriter writer_;
   FunctionNames names_;
+  ClaimedCode claimed_;
   size_t lines_ = 0;
   size_t units_ = 0;
+  uint64_t bytes_ = 0;
+  std::vector<Dwarf_Off> passed_;  // an entry of each step
   uint64_t left_out_ = 0;
 };
 

@@ -30,9 +30,14 @@ bool is_function(int tag) { return tag == DW_TAG_subprogram || tag == DW_TAG_inl
 
 }  // namespace
 
-// libdw follows abstract_origin and specification itself, and not without end.
+// What the linkage name is of that very entry: the compiler's copies have names of their own
+// ("f.part.0").
 uint32_t FunctionNames::of(Dwarf_Die& die) {
   Dwarf_Attribute value;
+  if (dwarf_attr(&die, DW_AT_linkage_name, &value) != nullptr) {
+    const char* const name = dwarf_formstring(&value);
+    return name == nullptr ? 0 : writer_.name(demangle(name));
+  }
   Dwarf_Die origin = die;
   if (dwarf_attr(&die, DW_AT_abstract_origin, &value) != nullptr &&
       dwarf_formref_die(&value, &origin) == nullptr) {
@@ -40,18 +45,29 @@ uint32_t FunctionNames::of(Dwarf_Die& die) {
   }
   Known& known = known_[MixedHash{}(origin.addr) % kKnown];
   if (known.entry != origin.addr) {
-    const char* name = nullptr;
-    for (const unsigned attribute : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name}) {
-      name = name == nullptr ? text_of(origin, attribute) : name;
-    }
-    known = {.entry = origin.addr, .name = name == nullptr ? 0 : writer_.name(demangle(name))};
+    known = {.entry = origin.addr, .name = name_of(origin)};
   }
   return known.name;
 }
 
+// libdw follows abstract_origin and specification itself, and not without end.
+uint32_t FunctionNames::name_of(Dwarf_Die& origin) {
+  for (const unsigned attribute : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name}) {
+    if (const char* const name = text_of(origin, attribute); name != nullptr) {
+      return writer_.name(demangle(name));
+    }
+  }
+  return 0;
+}
+
 void DwarfUnit::read() {
   read_ranges(unit_, unit_code_);
-  std::ranges::sort(unit_code_, {}, &CodeRange::begin);
+  const bool tells = !unit_code_.empty();
+  unit_code_ =
+      tells ? claimed_.claim(std::move(unit_code_)) : std::vector(code_.begin(), code_.end());
+  if (unit_code_.empty()) {
+    return;
+  }
   if (dwarf_getsrcfiles(&unit_, &files_, &file_count_) != 0) {
     files_ = nullptr;
   }
@@ -65,6 +81,11 @@ void DwarfUnit::read() {
 bool DwarfUnit::is_code(uint64_t begin, uint64_t end) const {
   const auto behind = std::ranges::upper_bound(code_, begin, {}, &CodeRange::begin);
   return behind != code_.begin() && begin < end && end <= std::prev(behind)->end;
+}
+
+bool DwarfUnit::is_ours(const CodeRange& range) const {
+  const auto at = std::ranges::upper_bound(unit_code_, range.begin, {}, &CodeRange::end);
+  return at != unit_code_.end() && at->begin < range.end;
 }
 
 void DwarfUnit::read_ranges(Dwarf_Die& die, std::vector<CodeRange>& out) {
@@ -98,19 +119,23 @@ uint32_t DwarfUnit::called_at(Dwarf_Die& die) {
 }
 
 // The node for what is below it: a new one for a function with code here, else its parent's.
-uint32_t DwarfUnit::enter(Dwarf_Die& die, uint32_t parent) {
+// Nothing: all that is below has been described by another unit.
+std::optional<uint32_t> DwarfUnit::enter(Dwarf_Die& die, uint32_t parent) {
   const int tag = dwarf_tag(&die);
   if (!is_function(tag)) {
     return parent;
   }
-  const bool inlined = tag == DW_TAG_inlined_subroutine;
+  const bool inlined = tag == DW_TAG_inlined_subroutine && parent != kNone;
   read_ranges(die, die_code_);
-  if (die_code_.empty() && !(inlined && parent != kNone)) {
+  if (die_code_.empty() && !inlined) {
     return kNone;
   }
-  const uint32_t node = inlined && parent != kNone
-                            ? writer_.node(names_.of(die), parent, called_at(die))
-                            : writer_.node(names_.of(die), kNone, kNone);
+  const auto ours = [this](const CodeRange& range) { return is_ours(range); };
+  if (!die_code_.empty() && std::ranges::none_of(die_code_, ours)) {
+    return std::nullopt;
+  }
+  const uint32_t node = inlined ? writer_.node(names_.of(die), parent, called_at(die))
+                                : writer_.node(names_.of(die), kNone, kNone);
   for (const CodeRange& range : die_code_) {
     if (ranges_.size() == kMaxRanges) {
       ++left_out_;
@@ -131,8 +156,10 @@ void DwarfUnit::read_functions() {
   uint32_t parent = kNone;
   while (true) {
     const int tag = dwarf_tag(&here.die);
-    if (!never_holds_code(tag) && dwarf_haschildren(&here.die) > 0) {
-      here.node = enter(here.die, parent);
+    const bool has_below = !never_holds_code(tag) && dwarf_haschildren(&here.die) > 0;
+    const auto node = has_below || is_function(tag) ? enter(here.die, parent) : std::nullopt;
+    if (has_below && node) {
+      here.node = *node;
       Level child{.die = {}, .node = kNone};
       if (above.size() == kMaxDepth) {
         ++left_out_;
@@ -142,8 +169,6 @@ void DwarfUnit::read_functions() {
         here = child;
         continue;
       }
-    } else if (is_function(tag)) {
-      (void)enter(here.die, parent);
     }
     while (dwarf_siblingof(&here.die, &here.die) != 0) {
       if (above.empty()) {
@@ -205,13 +230,14 @@ uint32_t DwarfUnit::file_name(const char* path) {
 // What libdw leaves relative is meant below the folder that the compiler ran in.
 std::string DwarfUnit::whole_path(std::string_view path) {
   const char* const folder = text_of(unit_, DW_AT_comp_dir);
-  if (folder == nullptr) {
-    return std::string(path);
+  const std::string prefix = folder == nullptr ? "" : std::string(folder) + "/";
+  if (prefix.empty() || (prefix[0] != '/' && path.starts_with(prefix))) {
+    return std::string(path);  // a folder that is relative itself has been put in front
   }
   while (path.starts_with("./")) {
     path.remove_prefix(2);
   }
-  return std::string(folder) + "/" + std::string(path);
+  return prefix + std::string(path);
 }
 
 void DwarfUnit::read_lines() {
@@ -243,10 +269,10 @@ void DwarfUnit::read_lines() {
 void DwarfUnit::write_rows() {
   size_t line = 0;
   size_t function = 0;
-  const std::span<const CodeRange> code = unit_code_.empty() ? code_ : std::span(unit_code_);
-  uint64_t covered = 0;
-  for (const CodeRange& range : code) {
-    uint64_t at = std::max(range.begin, covered);
+  for (const CodeRange& range : unit_code_) {
+    uint32_t node = kNone;
+    uint32_t place = kNone;
+    uint64_t at = range.begin;
     while (at < range.end) {
       while (line < lines_.size() && lines_[line].address <= at) {
         ++line;
@@ -254,15 +280,17 @@ void DwarfUnit::write_rows() {
       while (function < functions_.size() && functions_[function].address <= at) {
         ++function;
       }
-      writer_.row(at, function == 0 ? kNone : functions_[function - 1].value,
-                  line == 0 ? kNone : lines_[line - 1].value);
+      const uint32_t node_here = function == 0 ? kNone : functions_[function - 1].value;
+      const uint32_t place_here = line == 0 ? kNone : lines_[line - 1].value;
+      if (node_here != node || place_here != place) {
+        node = node_here;
+        place = place_here;
+        writer_.row(at, node, place);
+      }
       at = std::min({range.end, line < lines_.size() ? lines_[line].address : UINT64_MAX,
                      function < functions_.size() ? functions_[function].address : UINT64_MAX});
     }
-    if (range.end > covered) {
-      writer_.row(range.end, kNone, kNone);
-      covered = range.end;
-    }
+    writer_.row(range.end, kNone, kNone);
   }
 }
 

@@ -9,11 +9,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "symbolizer/lines/claimed_code.h"
 #include "symbolizer/lines/elf_sections.h"
 #include "symbolizer/lines/line_table_writer.h"
 #include "symbolizer/lines/mixed_hash.h"
@@ -35,6 +37,8 @@ class FunctionNames {
   };
   static constexpr size_t kKnown = 1u << 16;
 
+  uint32_t name_of(Dwarf_Die& origin);
+
   LineTableWriter& writer_;
   std::vector<Known> known_{kKnown};
 };
@@ -45,9 +49,10 @@ class DwarfUnit {
   static constexpr size_t kMaxDepth = 256;
   static constexpr size_t kMaxRanges = 4u << 20;  // of all functions of a unit
 
-  DwarfUnit(Dwarf_Die unit, std::span<const CodeRange> code, LineTableWriter& writer,
-            FunctionNames& names)
-      : unit_(unit), code_(code), writer_(writer), names_(names) {}
+  // `code`: where the file has any. What of it this unit describes is claimed.
+  DwarfUnit(Dwarf_Die unit, std::span<const CodeRange> code, ClaimedCode& claimed,
+            LineTableWriter& writer, FunctionNames& names)
+      : unit_(unit), code_(code), claimed_(claimed), writer_(writer), names_(names) {}
 
   void read();
   uint64_t left_out() const { return left_out_; }
@@ -71,9 +76,10 @@ class DwarfUnit {
   };
 
   bool is_code(uint64_t begin, uint64_t end) const;
+  bool is_ours(const CodeRange& range) const;
   void read_ranges(Dwarf_Die& die, std::vector<CodeRange>& out);
 
-  uint32_t enter(Dwarf_Die& die, uint32_t parent);
+  std::optional<uint32_t> enter(Dwarf_Die& die, uint32_t parent);
   void read_functions();
   void paint_functions();
   uint32_t called_at(Dwarf_Die& die);
@@ -85,12 +91,13 @@ class DwarfUnit {
 
   Dwarf_Die unit_;
   const std::span<const CodeRange> code_;
+  ClaimedCode& claimed_;
   LineTableWriter& writer_;
   FunctionNames& names_;
   Dwarf_Files* files_ = nullptr;
   size_t file_count_ = 0;
   tsl::robin_map<const void*, uint32_t, MixedHash> file_names_;
-  std::vector<CodeRange> unit_code_;  // by address
+  std::vector<CodeRange> unit_code_;  // what is this unit's, by address
   std::vector<CodeRange> die_code_;
   std::vector<FunctionRange> ranges_;
   std::vector<From> functions_;  // rising; the innermost's node

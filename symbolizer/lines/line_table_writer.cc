@@ -8,6 +8,7 @@
 #include <functional>
 #include <tuple>
 
+#include "symbolizer/lines/mixed_hash.h"
 #include "symbolizer/lines/write_all.h"
 #include "userspace/base/crc32c.h"
 
@@ -29,8 +30,31 @@ std::span<const uint8_t> octets(std::string_view text) {
 
 }  // namespace
 
+size_t LineTableWriter::NameHash::operator()(std::string_view name) const {
+  return std::hash<std::string_view>{}(name);
+}
+
+size_t LineTableWriter::NameHash::operator()(uint32_t at) const {
+  return operator()(std::string_view(pool->data() + at));
+}
+
+bool LineTableWriter::NameEqual::operator()(uint32_t at, std::string_view name) const {
+  return std::string_view(pool->data() + at) == name;
+}
+
+size_t LineTableWriter::PlaceHash::operator()(const Place& place) const {
+  return MixedHash{}(uint64_t{place.file} << 32 | place.line);
+}
+
+bool LineTableWriter::PlaceEqual::operator()(uint32_t number, const Place& place) const {
+  return (*places)[number].file == place.file && (*places)[number].line == place.line;
+}
+
 LineTableWriter::LineTableWriter(int fd, uint64_t base, size_t expected_rows)
-    : fd_(fd), base_(base) {
+    : fd_(fd),
+      base_(base),
+      known_names_(0, NameHash{&names_}, NameEqual{&names_}),
+      known_places_(0, PlaceHash{&places_}, PlaceEqual{&places_}) {
   names_.push_back('\0');
   rows_.reserve(std::min(expected_rows, kMaxRows));
 }
@@ -41,38 +65,31 @@ uint32_t LineTableWriter::name(std::string_view text) {
   if (text.empty()) {
     return 0;
   }
-  // Another name under the same hash is looked for under the next number.
-  for (uint64_t hash = std::hash<std::string_view>{}(text);; ++hash) {
-    const auto known = name_places_.find(hash);
-    if (known == name_places_.end()) {
-      if (names_.size() + text.size() + 1 > kMaxNameBytes) {
-        ++written_.left_out;
-        return 0;
-      }
-      const auto at = static_cast<uint32_t>(names_.size());
-      names_.append(text).push_back('\0');
-      name_places_.emplace(hash, at);
-      return at;
-    }
-    const std::string_view there(names_.data() + known->second);
-    if (there == text) {
-      return known->second;
-    }
+  if (const auto known = known_names_.find(text); known != known_names_.end()) {
+    return *known;
   }
+  if (names_.size() + text.size() + 1 > kMaxNameBytes) {
+    ++written_.left_out;
+    return 0;
+  }
+  const auto at = static_cast<uint32_t>(names_.size());
+  names_.append(text).push_back('\0');
+  known_names_.insert(at);
+  return at;
 }
 
 uint32_t LineTableWriter::place(uint32_t file, uint32_t line) {
-  const uint64_t key = uint64_t{file} << 32 | line;
-  if (const auto known = place_numbers_.find(key); known != place_numbers_.end()) {
-    return known->second;
+  const Place place{.file = file, .line = line};
+  if (const auto known = known_places_.find(place); known != known_places_.end()) {
+    return *known;
   }
   if (places_.size() == kMaxPlaces) {
     ++written_.left_out;
     return kNone;
   }
   const auto number = static_cast<uint32_t>(places_.size());
-  places_.push_back({file, line});
-  place_numbers_.emplace(key, number);
+  places_.push_back(place);
+  known_places_.insert(number);
   return number;
 }
 

@@ -3,7 +3,7 @@
 // rows, which come in any order, places and names are kept until the end.
 #pragma once
 
-#include <tsl/robin_map.h>
+#include <tsl/robin_set.h>
 
 #include <cstdint>
 #include <string>
@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "symbolizer/lines/line_table_format.h"
-#include "symbolizer/lines/mixed_hash.h"
 #include "userspace/base/result.h"
 
 namespace sonde {
@@ -30,6 +29,8 @@ class LineTableWriter {
   // Writes to `fd` from its beginning by pwrite; it must outlive the writer. No address below
   // `base` will come. `expected_rows`: about how many at most, so that memory is asked for once.
   LineTableWriter(int fd, uint64_t base, size_t expected_rows);
+  LineTableWriter(const LineTableWriter&) = delete;
+  LineTableWriter& operator=(const LineTableWriter&) = delete;
 
   // Equal ones get the same number. What does not fit is number 0, the empty name.
   uint32_t name(std::string_view text);
@@ -57,13 +58,40 @@ class LineTableWriter {
   void settle_rows();
   void put_column(uint32_t Row::* column);
 
+  // The names that are in the pool, by what stands there.
+  struct NameHash {
+    using is_transparent = void;
+    const std::string* pool;
+    size_t operator()(std::string_view name) const;
+    size_t operator()(uint32_t at) const;
+  };
+  struct NameEqual {
+    using is_transparent = void;
+    const std::string* pool;
+    bool operator()(uint32_t at, std::string_view name) const;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+  };
+  // The places that are there already, likewise.
+  struct PlaceHash {
+    using is_transparent = void;
+    const std::vector<line_format::Place>* places;
+    size_t operator()(const line_format::Place& place) const;
+    size_t operator()(uint32_t number) const { return operator()((*places)[number]); }
+  };
+  struct PlaceEqual {
+    using is_transparent = void;
+    const std::vector<line_format::Place>* places;
+    bool operator()(uint32_t number, const line_format::Place& place) const;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+  };
+
   int fd_;
   uint64_t base_;
   LinesWritten written_;
   std::string names_;
-  tsl::robin_map<uint64_t, uint32_t, MixedHash> name_places_;  // by hash
   std::vector<line_format::Place> places_;
-  tsl::robin_map<uint64_t, uint32_t, MixedHash> place_numbers_;  // by file and line
+  tsl::robin_set<uint32_t, NameHash, NameEqual> known_names_;
+  tsl::robin_set<uint32_t, PlaceHash, PlaceEqual> known_places_;
   std::vector<Row> rows_;
   std::string pending_;  // not in the file yet
   uint64_t at_ = sizeof(line_format::Header);

@@ -9,13 +9,13 @@
 //   second
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <string>
 
@@ -36,10 +36,15 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-int64_t peak_rss_kib() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
+// getrusage() would tell the parent's, if that was larger.
+long peak_rss_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) {
+      return std::strtol(line.c_str() + 6, nullptr, 10);
+    }
+  }
+  return 0;
 }
 
 int make(const char* path, const char* table, const char* alternate) {
@@ -51,7 +56,7 @@ int make(const char* path, const char* table, const char* alternate) {
   if (!written) {
     return say(written.error().what);
   }
-  std::printf("%.2f s, %" PRId64 " KiB at most: %" PRIu64 " bytes, %" PRIu64 " rows, %" PRIu64
+  std::printf("%.2f s, %ld KiB at most: %" PRIu64 " bytes, %" PRIu64 " rows, %" PRIu64
               " nodes, %" PRIu64 " left out\n",
               seconds_since(start), peak_rss_kib(), written->bytes, written->rows, written->nodes,
               written->left_out);
@@ -88,7 +93,7 @@ int find(const sonde::LineTable& table, bool timed) {
     asked += addresses.size();
   }
   const double took = seconds_since(start);
-  std::printf("%.0f addresses a second, %.2f frames each, %" PRId64 " KiB at most\n",
+  std::printf("%.0f addresses a second, %.2f frames each, %ld KiB at most\n",
               static_cast<double>(asked) / took,
               static_cast<double>(found) / static_cast<double>(asked), peak_rss_kib());
   return 0;
