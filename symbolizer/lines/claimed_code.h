@@ -7,7 +7,7 @@
 #include <map>
 #include <vector>
 
-#include "symbolizer/lines/elf_sections.h"
+#include "symbolizer/symbols/headed_sections.h"
 
 namespace sonde {
 

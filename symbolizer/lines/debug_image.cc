@@ -75,7 +75,7 @@ std::vector<char> head_of(const Elf64_Ehdr& original, std::span<const Piece> pie
   return out;
 }
 
-Result<Piece> piece_of(const NamedSection& section, std::string_view name, int fd,
+Result<Piece> piece_of(const HeadedSection& section, std::string_view name, int fd,
                        ByteSource source, Scratch& scratch, uint64_t scratch_end) {
   const Elf64_Shdr& header = section.header;
   if ((header.sh_flags & SHF_COMPRESSED) == 0) {
@@ -101,7 +101,7 @@ Result<DebugImage> DebugImage::open(int fd, Scratch& scratch) {
     return fail("no regular file");
   }
   const auto source = ByteSource::of_file(fd, static_cast<uint64_t>(status.st_size));
-  auto elf = read_elf_sections(source);
+  auto elf = read_headed_sections(source);
   if (!elf) {
     return std::unexpected(elf.error());
   }
@@ -111,7 +111,7 @@ Result<DebugImage> DebugImage::open(int fd, Scratch& scratch) {
   std::vector<Piece> pieces;
   uint64_t whole = 0;
   for (const std::string_view name : kWanted) {
-    const auto section = std::ranges::find(elf->sections, name, &NamedSection::name);
+    const auto section = std::ranges::find(elf->sections, name, &HeadedSection::name);
     if (section == elf->sections.end() || section->header.sh_type == SHT_NOBITS ||
         section->header.sh_size == 0) {
       continue;

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "symbolizer/lines/elf_sections.h"
+#include "symbolizer/symbols/headed_sections.h"
 #include "userspace/base/result.h"
 
 namespace sonde {

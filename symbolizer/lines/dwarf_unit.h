@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "symbolizer/lines/claimed_code.h"
-#include "symbolizer/lines/elf_sections.h"
 #include "symbolizer/lines/line_table_writer.h"
 #include "symbolizer/lines/mixed_hash.h"
+#include "symbolizer/symbols/headed_sections.h"
 
 namespace sonde {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our side of tests/differential/lines_differential.py.
 //   line_frames make FILE TABLE [ALTERNATE]   makes FILE's table, and says how long that took
+//   line_frames go FILE TABLE                 the same, of a Go program by its own table
 //   line_frames find TABLE                    addresses from standard input, one a line,
 //   hexadecimal:
 //                                             "function\tfile\tline" each, innermost first, an
@@ -20,6 +21,7 @@
 #include <string>
 
 #include "symbolizer/lines/dwarf_lines.h"
+#include "symbolizer/lines/go_lines.h"
 #include "symbolizer/lines/line_table.h"
 #include "userspace/base/fd.h"
 
@@ -47,12 +49,20 @@ long peak_rss_kib() {
   return 0;
 }
 
-int make(const char* path, const char* table, const char* alternate) {
+sonde::Result<sonde::LinesWritten> go_lines(int elf, int out) {
+  struct stat status{};
+  ::fstat(elf, &status);
+  const auto size = static_cast<uint64_t>(status.st_size);
+  return sonde::write_go_lines(sonde::ByteSource::of_file(elf, size), out);
+}
+
+int make(bool go, const char* path, const char* table, const char* alternate) {
   const sonde::Fd elf(::open(path, O_RDONLY | O_CLOEXEC));
   const sonde::Fd other(alternate == nullptr ? -1 : ::open(alternate, O_RDONLY | O_CLOEXEC));
   const sonde::Fd out(::open(table, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   const auto start = Clock::now();
-  const auto written = sonde::write_lines(elf.get(), other.get(), out.get());
+  const auto written =
+      go ? go_lines(elf.get(), out.get()) : sonde::write_lines(elf.get(), other.get(), out.get());
   if (!written) {
     return say(written.error().what);
   }
@@ -103,11 +113,12 @@ int find(const sonde::LineTable& table, bool timed) {
 
 int main(int argc, char** argv) {
   const std::string verb = argc < 3 ? "" : argv[1];
-  if (verb == "make" && argc >= 4) {
-    return make(argv[2], argv[3], argc > 4 ? argv[4] : nullptr);
+  if ((verb == "make" || verb == "go") && argc >= 4) {
+    return make(verb == "go", argv[2], argv[3], argc > 4 ? argv[4] : nullptr);
   }
   if (verb != "find" && verb != "time") {
-    return say("usage: line_frames make FILE TABLE [ALTERNATE] | find TABLE | time TABLE");
+    return say(
+        "usage: line_frames make FILE TABLE [ALTERNATE] | go FILE TABLE | find TABLE | time TABLE");
   }
   const sonde::Fd file(::open(argv[2], O_RDONLY | O_CLOEXEC));
   struct stat status{};

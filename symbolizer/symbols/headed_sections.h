@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sections of an ELF file by their names, and where code is loaded, also of a file that has
-// nothing but debug information. 64-bit and little-endian; every offset is taken for hostile.
+// The sections of an ELF file with their headers as they stand, and where code is loaded, also of a
+// file that has nothing but debug information. 64-bit and little-endian; every offset is taken for
+// hostile.
 #pragma once
 
 #include <elf.h>
@@ -19,17 +20,17 @@ struct CodeRange {
   uint64_t end;
 };
 
-struct NamedSection {
+struct HeadedSection {
   std::string name;
   Elf64_Shdr header;  // offset and size lie within the file, unless it has no bytes (SHT_NOBITS)
 };
 
-struct ElfSections {
+struct HeadedSections {
   Elf64_Ehdr head;
-  std::vector<NamedSection> sections;
+  std::vector<HeadedSection> sections;
   std::vector<CodeRange> code;  // by address; none unless it is a program or a shared object
 };
 
-Result<ElfSections> read_elf_sections(ByteSource source);
+Result<HeadedSections> read_headed_sections(ByteSource source);
 
 }  // namespace sonde

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "symbolizer/lines/elf_sections.h"
+#include "symbolizer/symbols/headed_sections.h"
 
 #include <algorithm>
 #include <cstring>
@@ -25,7 +25,7 @@ class Reader {
  public:
   explicit Reader(ByteSource source) : source_(source) {}
 
-  Result<ElfSections> read() {
+  Result<HeadedSections> read() {
     Elf64_Ehdr& head = out_.head;
     if (!source_.read(0, head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
         head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_ident[EI_DATA] != ELFDATA2LSB) {
@@ -97,11 +97,11 @@ class Reader {
   }
 
   const ByteSource source_;
-  ElfSections out_{};
+  HeadedSections out_{};
 };
 
 }  // namespace
 
-Result<ElfSections> read_elf_sections(ByteSource source) { return Reader(source).read(); }
+Result<HeadedSections> read_headed_sections(ByteSource source) { return Reader(source).read(); }
 
 }  // namespace sonde
