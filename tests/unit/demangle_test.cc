@@ -23,6 +23,14 @@ TEST(Demangle, OlderRust) {
       "<T as core::convert::Into<U>>::into");
 }
 
+TEST(Demangle, Rust) {
+  EXPECT_EQ(demangle("_RNvCs6xxl1lAjzDf_1a4main"), "a::main");
+  EXPECT_EQ(demangle("_RNvMNtCs6xxl1lAjzDf_1a4shopINtB2_4CarthE4sellB4_"),
+            "<a::shop::Cart<u8>>::sell");
+  EXPECT_EQ(demangle("_RNCNvC1a4main0"), "a::main::{closure#0}");
+  EXPECT_EQ(demangle("_RNvC1au8gdel_5qa"), "a::gödel");
+}
+
 TEST(Demangle, AStubKeepsItsMark) {
   EXPECT_EQ(demangle("_Z1fi@plt"), "f(int)@plt");
   EXPECT_EQ(demangle("memcpy@plt"), "memcpy@plt");
@@ -30,8 +38,8 @@ TEST(Demangle, AStubKeepsItsMark) {
 }
 
 TEST(Demangle, OthersStayAsTheyAre) {
-  for (const char* name :
-       {"", "main", "_Z", "_ZN", "_Z1", "_Z99999999999f", "_RNvC1a1b", "i", "f"}) {
+  for (const char* name : {"", "main", "_Z", "_ZN", "_Z1", "_Z99999999999f", "_R", "_RNv",
+                           "_RNvC1a", "_RNvC1a9b", "i", "f"}) {
     EXPECT_EQ(demangle(name), name);
   }
   const std::string zero("_Z1f\0i", 6);
@@ -43,6 +51,29 @@ TEST(Demangle, LongNamesStayAsTheyAre) {
   EXPECT_EQ(demangle(nested), nested);
   const std::string deep = "_Z1f" + std::string(4000, 'P') + "i";
   EXPECT_FALSE(demangle(deep).empty());
+}
+
+TEST(Demangle, ARustBombStaysAsItIs) {
+  std::string bomb = "_RINvC1a1f";
+  for (int i = 0; i < 200; ++i) {
+    bomb += "T";
+  }
+  EXPECT_EQ(demangle(bomb), bomb);
+  // A pair of pairs of pairs, each told by where the one before stands.
+  bomb = "_RINvC1a1fTuuE";
+  constexpr std::string_view kDigits =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  size_t at = 8;  // behind "_R": of the pair before
+  for (int i = 0; i < 14; ++i) {
+    const std::string back = "B" + std::string(1, kDigits[at - 1]) + "_";
+    at = bomb.size() - 2;
+    if (at > kDigits.size()) {
+      break;
+    }
+    bomb += "T" + back + back + "E";
+  }
+  bomb += "E";
+  EXPECT_LE(demangle(bomb).size(), kMaxDemangled);
 }
 
 // Each argument holds the one before it twice: 2^60 of the first.

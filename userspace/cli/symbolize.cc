@@ -172,7 +172,7 @@ there are as many answers as addresses. Addresses are hexadecimal, with or witho
 
 Names come from the file's own symbols, from its separate debug file (/usr/lib/debug, by build-id or
 .gnu_debuglink; of a process in its own root first), from symbols packed within it (.gnu_debugdata),
-and from the relocations of its PLT. C++ and older Rust names are shown as they were written. Files
+and from the relocations of its PLT. C++ and Rust names are shown as they were written. Files
 are read by a process of their own that may do nothing else; its tables are kept in
 /var/cache/sonde (for others than root: ~/.cache/sonde), to be removed at any time.
 
