@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "symbolizer/lines/line_table.h"
 #include "symbolizer/store/store.h"
 #include "symbolizer/symbols/symbol_table.h"
 #include "tests/support/made_elf.h"
@@ -39,9 +41,8 @@ class ExtractionTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(above_); }
 
   Extractor start(const std::string& folder = "cache") const {
-    auto started = Extractor::start({.folder = folder.empty() ? "" : above_ + "/" + folder,
-                                     .max_bytes = Store::kDefaultBytes,
-                                     .limits = {}});
+    auto started = Extractor::start(
+        {.folder = folder.empty() ? "" : above_ + "/" + folder, .max_bytes = Store::kDefaultBytes});
     EXPECT_TRUE(started) << started.error().what;
     return *std::move(started);
   }
@@ -178,6 +179,24 @@ TEST_F(ExtractionTest, SeparateSymbolsBelowTheProcessRoot) {
   EXPECT_EQ(extractor.counts().made, 2u);
 }
 
+// Of this very program: the compiler was asked for lines.
+TEST_F(ExtractionTest, LinesAreAnotherTable) {
+  Extractor extractor = start();
+  const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  const extraction::Request request = {
+      .kind = extraction::TableKind::kLines, .build_id = {}, .path = {}, .file = file.get()};
+  const auto table = extractor.table(request);
+  ASSERT_TRUE(table) << table.error().what;
+  const auto mapped = MappedFile::of(*table);
+  ASSERT_TRUE(mapped) << mapped.error().what;
+  const auto lines = LineTable::over(mapped->bytes());
+  ASSERT_TRUE(lines) << lines.error().what;
+  EXPECT_GT(lines->rows(), 1000u);
+  EXPECT_TRUE(extractor.table(request));
+  EXPECT_EQ(extractor.counts().made, 1u);
+  EXPECT_EQ(extractor.counts().found, 1u);
+}
+
 TEST_F(ExtractionTest, AFileThatIsNoneFailsAlone) {
   Extractor extractor = start();
   const Fd text = put("text", std::vector<uint8_t>(1000, 'x'));
@@ -257,15 +276,23 @@ TEST(Worker, HasLimits) {
             "its reader was ended by signal 6");
 }
 
-TEST(Worker, ThatGaveUpEverythingOpensNothing) {
+TEST(Worker, ThatGaveUpEverythingReadsAndEnds) {
   if (kSanitized) {
     GTEST_SKIP() << "a sanitizer makes calls of its own";
   }
-  const auto opening = []() -> Result<Fd> {
-    extraction::give_up_everything();
-    return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  };
-  EXPECT_EQ(why(in_worker({}, opening)), "its reader was ended by signal 31");
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            extraction::give_up_everything();
+                            return ::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0 ? Result<Fd>(Fd())
+                                                                                  : fail("none");
+                          })),
+            "none");
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            extraction::give_up_everything();
+                            return Fd(::socket(AF_INET, SOCK_STREAM, 0));
+                          })),
+            "its reader was ended by signal 31");
   EXPECT_EQ(why(in_worker({},
                           []() -> Result<Fd> {
                             extraction::give_up_everything();

@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -37,22 +36,8 @@ std::optional<struct stat> facts_of(const Fd& file) {
   return facts;
 }
 
-ByteSource source_of(const Fd& file, const struct stat& facts) {
-  return ByteSource::of_file(file.get(), static_cast<uint64_t>(facts.st_size));
-}
-
-Result<> write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      return fail_errno("write a table", errno);
-    }
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
+FileToRead to_read(const Fd& file, const struct stat& facts) {
+  return {.fd = file.get(), .size = static_cast<uint64_t>(facts.st_size)};
 }
 
 // What is written where nothing is kept: to be read by whoever has it, changed by nobody.
@@ -95,7 +80,7 @@ std::string name_of(std::string_view build_id, const struct stat& file,
 
 class Service {
  public:
-  explicit Service(const ServiceOptions& options) : limits_(options.limits) {
+  explicit Service(const ServiceOptions& options) {
     if (auto store = Store::open(options.folder, options.max_bytes)) {
       store_.emplace(*std::move(store));
     } else {
@@ -126,12 +111,11 @@ class Service {
       return std::pair(std::move(kept), Answer::kFound);
     }
     const auto write = [&](int out) -> Result<> {
-      const auto done = in_worker(limits_, [&]() -> Result<Fd> {
+      const auto done = in_worker(maker->limits, [&]() -> Result<Fd> {
         give_up_everything();
-        const auto bytes = maker->make(
-            source_of(file, *facts),
-            separate_facts ? std::optional(source_of(separate, *separate_facts)) : std::nullopt);
-        const Result<> written = bytes ? write_all(out, *bytes) : std::unexpected(bytes.error());
+        const Result<> written = maker->make(
+            to_read(file, *facts),
+            separate_facts ? std::optional(to_read(separate, *separate_facts)) : std::nullopt, out);
         return written ? Result<Fd>(Fd()) : std::unexpected(written.error());
       });
       return done ? Result<>() : std::unexpected(done.error());
@@ -147,10 +131,8 @@ class Service {
   // None: it has symbols of its own, or nobody has them.
   Fd find_separate(const Fd& file, const struct stat& facts, std::string_view path,
                    const Fd& root) const {
-    WorkerLimits limits = limits_;
-    limits.seconds = std::min(limits.seconds, kFinderSeconds);
-    auto found = in_worker(limits, [&]() -> Result<Fd> {
-      const auto elf = ElfFile::open(source_of(file, facts));
+    auto found = in_worker({.seconds = kFinderSeconds}, [&]() -> Result<Fd> {
+      const auto elf = ElfFile::open(to_read(file, facts).bytes());
       if (!elf) {
         return std::unexpected(elf.error());
       }
@@ -161,7 +143,6 @@ class Service {
     return found ? *std::move(found) : Fd();
   }
 
-  const WorkerLimits limits_;
   std::optional<Store> store_;
   std::string why_not_kept_;
   Fd host_root_;
