@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,6 +17,8 @@
 #include "symbolizer/store/store.h"
 #include "symbolizer/symbols/symbol_table.h"
 #include "tests/support/made_elf.h"
+#include "userspace/confine/call_filter.h"
+#include "userspace/confine/capabilities.h"
 #include "userspace/extraction/extractor.h"
 #include "userspace/extraction/mapped_file.h"
 #include "userspace/extraction/worker.h"
@@ -220,6 +223,27 @@ TEST_F(ExtractionTest, WithoutItsProcessNamesAreMissingAndNothingElse) {
   EXPECT_FALSE(extractor.table({.build_id = {}, .path = {}, .file = file.get()}));
   EXPECT_FALSE(extractor.table({.build_id = {}, .path = {}, .file = file.get()}));
   EXPECT_EQ(extractor.counts().failed, 2u);
+}
+
+// As `sonde run` does: asked by a process that may start none, and write no file, itself.
+TEST_F(ExtractionTest, WhoIsConfinedCanAsk) {
+  const Fd file = put("shop", file_with("sell"));
+  const pid_t confined = ::fork();
+  ASSERT_GE(confined, 0);
+  if (confined == 0) {
+    bool good = false;
+    {
+      Extractor extractor = start();
+      good = confine::filter_calls().has_value() && confine::keep_only(0).has_value() &&
+             ::open((above_ + "/new").c_str(), O_CREAT | O_WRONLY, 0600) < 0 &&
+             name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})) == "sell";
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(confined, &status, 0), confined);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(kept().size(), 1u);
 }
 
 std::string why(const Result<Fd>& done) { return done ? "" : done.error().what; }
