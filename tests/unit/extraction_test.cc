@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -167,6 +168,14 @@ TEST_F(ExtractionTest, WithoutAFolderNothingIsKept) {
   }
 }
 
+TEST_F(ExtractionTest, WhatFindsNoRoomIsNotKept) {
+  const Fd file = put("shop", file_with("sell"));
+  auto extractor = Extractor::start({.folder = above_ + "/cache", .max_bytes = 10});
+  ASSERT_TRUE(extractor);
+  EXPECT_EQ(name_by(extractor->table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+  EXPECT_TRUE(kept().empty());
+}
+
 TEST_F(ExtractionTest, SeparateSymbolsBelowTheProcessRoot) {
   const std::string_view id = "\xab\xcd\xef";
   const Fd file = put("shop", file_with("", id));
@@ -256,6 +265,8 @@ TEST(Worker, GivesAFileOrAReason) {
   EXPECT_EQ(why(in_worker({}, []() -> Result<Fd> { return fail("for a reason"); })),
             "for a reason");
   EXPECT_TRUE(in_worker({}, []() -> Result<Fd> { return Fd(); }));
+  EXPECT_EQ(in_worker({}, []() -> Result<Fd> { return fail("full", ENOSPC); }).error().code,
+            ENOSPC);
 }
 
 TEST(Worker, WhatEndsItEndsNothingElse) {

@@ -10,9 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -55,6 +57,12 @@ Result<Fd> put_in_memory(const Store::Writer& write) {
     return fail_errno("seal a table in memory", errno);
   }
   return out;
+}
+
+// Nothing is wrong with the file, but with where its table was to be kept.
+bool is_for_want_of_room(const Error& error) {
+  constexpr int kReasons[] = {ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EFBIG, EMFILE};
+  return std::ranges::find(kReasons, error.code) != std::end(kReasons);
 }
 
 bool is_build_id(std::string_view text) {
@@ -121,6 +129,9 @@ class Service {
       return done ? Result<>() : std::unexpected(done.error());
     };
     auto made = store_ ? store_->put(name, write) : put_in_memory(write);
+    if (!made && store_ && is_for_want_of_room(made.error())) {
+      made = put_in_memory(write);
+    }
     if (!made) {
       return std::unexpected(made.error());
     }
@@ -156,6 +167,12 @@ void be_service(int socket) {
   const auto own = static_cast<unsigned>(socket);
   ::syscall(SYS_close_range, STDERR_FILENO + 1u, own - 1, 0);
   ::syscall(SYS_close_range, own + 1, ~0u, 0);
+  // A pipe that its parent writes to does not stay open by it.
+  if (const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC); nowhere >= 0) {
+    ::dup2(nowhere, STDIN_FILENO);
+    ::dup2(nowhere, STDOUT_FILENO);
+    ::close(nowhere);
+  }
   for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     ::signal(each, SIG_IGN);
   }
