@@ -145,6 +145,7 @@ std::vector<std::string> Store::names(std::string_view beginning) const {
   std::erase_if(files, [&](const Kept& file) { return !file.name.starts_with(beginning); });
   std::ranges::sort(files, std::greater<>(), &Kept::size);
   std::vector<std::string> out;
+  out.reserve(files.size());
   for (Kept& file : files) {
     out.push_back(std::move(file.name));
   }

@@ -57,6 +57,16 @@ class Symbols:
                 if m[1].startswith(".plt"):
                     self.stubs.append((start, start + size))
 
+    def is_data(self, name, address):
+        """Does it stand in data of that name? Without a size it reaches to the next function."""
+        for begin, end in self.data.get(name, ()):
+            if begin == end:
+                i = bisect.bisect_right(self.starts, begin)
+                end = self.starts[i] if i < len(self.starts) else begin
+            if begin <= address < end:
+                return True
+        return False
+
     def before(self, address):
         """Where the function or label at or before this address begins."""
         i = bisect.bisect_right(self.starts, address) - 1
@@ -103,7 +113,7 @@ def explained(symbols, address, ours, theirs):
     names = symbols.at[start] if start is not None else set()
     if symbols.is_stub(address):
         return "stubs are named by us alone, or by other means"
-    if ours == "" and any(begin <= address < end for begin, end in symbols.data.get(theirs, ())):
+    if ours == "" and symbols.is_data(theirs, address):
         return "data that stands among code has no name for us"
     if ours in names and theirs in names:
         return "one function of several names"

@@ -53,27 +53,35 @@ TEST(Demangle, LongNamesStayAsTheyAre) {
   EXPECT_FALSE(demangle(deep).empty());
 }
 
-TEST(Demangle, ARustBombStaysAsItIs) {
-  std::string bomb = "_RINvC1a1f";
-  for (int i = 0; i < 200; ++i) {
-    bomb += "T";
-  }
-  EXPECT_EQ(demangle(bomb), bomb);
-  // A pair of pairs of pairs, each told by where the one before stands.
-  bomb = "_RINvC1a1fTuuE";
+// Where something stood before, as the scheme writes it: in base 62, less one.
+std::string back_to(size_t place) {
   constexpr std::string_view kDigits =
       "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  size_t at = 8;  // behind "_R": of the pair before
-  for (int i = 0; i < 14; ++i) {
-    const std::string back = "B" + std::string(1, kDigits[at - 1]) + "_";
-    at = bomb.size() - 2;
-    if (at > kDigits.size()) {
-      break;
-    }
-    bomb += "T" + back + back + "E";
+  std::string out;
+  size_t left = place - 1;
+  do {
+    out.insert(out.begin(), kDigits[left % kDigits.size()]);
+    left /= kDigits.size();
+  } while (left > 0);
+  return "B" + out + "_";
+}
+
+// Pairs of pairs: each argument is the one before, twice.
+std::string rust_pairs(int levels) {
+  std::string name = "_RINvC1a1fTuuE";
+  size_t last = name.find("TuuE");
+  for (int i = 0; i < levels; ++i) {
+    const std::string back = back_to(last - 2);
+    last = name.size();
+    name.append("T").append(back).append(back).append("E");
   }
-  bomb += "E";
-  EXPECT_LE(demangle(bomb).size(), kMaxDemangled);
+  return name + "E";
+}
+
+TEST(Demangle, ARustBombStaysAsItIs) {
+  EXPECT_EQ(demangle(rust_pairs(1)), "a::f::<((), ()), (((), ()), ((), ()))>");
+  EXPECT_GT(demangle(rust_pairs(7)).size(), 1000u);
+  EXPECT_EQ(demangle(rust_pairs(60)), rust_pairs(60));
 }
 
 // Each argument holds the one before it twice: 2^60 of the first.
