@@ -23,6 +23,7 @@ class GoProgram {
   static Result<GoProgram> open(ByteSource source);
 
   GoTable& table() { return *table_; }
+  size_t table_bytes() const { return bytes_.size(); }
   const ElfFile& elf() const { return elf_; }
 
   // One of the calls that were inlined into the function; nothing also where the linker left no
