@@ -24,6 +24,11 @@ std::optional<FileSymbols> read_symbols(const Module& module, Extractor* extract
   return *std::move(symbols);
 }
 
+// The runtime maps it so that it can be found.
+bool is_jit_dump(std::string_view path) {
+  return path.substr(path.rfind('/') + 1).starts_with("jit-") && path.ends_with(".dump");
+}
+
 }  // namespace
 
 std::string HostNames::of_kernel(uint64_t address) {
@@ -68,22 +73,40 @@ std::string HostNames::of_file(const Module& module, uint64_t offset) {
   return form_ == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
 }
 
-std::string HostNames::of_code(Pid pid, uint64_t address) {
-  auto at = perf_maps_.find(pid);
-  if (at == perf_maps_.end()) {
-    if (perf_maps_.size() >= kMaxPerfMaps) {
-      perf_maps_.clear();
-    }
-    std::optional<PerfMap> map;
-    const std::string path = fmt::format("/proc/{}", static_cast<uint32_t>(pid));
-    if (const Fd proc(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); proc.ok()) {
-      if (auto opened = PerfMap::open(proc.get()); opened && opened->refresh()) {
-        map = *std::move(opened);
+HostNames::MadeCode HostNames::read_made_code(Pid pid) {
+  MadeCode out;
+  const std::string path = fmt::format("/proc/{}", static_cast<uint32_t>(pid));
+  const Fd proc(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc.ok()) {
+    return out;
+  }
+  if (auto map = PerfMap::open(proc.get()); map && map->refresh()) {
+    out.map = *std::move(map);
+  }
+  const auto mappings = read_mappings(pid);
+  for (const Mapping& each : mappings ? mappings->all() : std::vector<Mapping>()) {
+    if (is_jit_dump(each.path) && !out.dump) {
+      if (auto dump = JitDump::open(proc.get(), each.path); dump && dump->refresh()) {
+        out.dump = *std::move(dump);
       }
     }
-    at = perf_maps_.emplace(pid, std::move(map)).first;
   }
-  const auto found = at->second ? at->second->code().find(address) : std::nullopt;
+  return out;
+}
+
+std::string HostNames::of_code(Pid pid, uint64_t address) {
+  auto at = made_.find(pid);
+  if (at == made_.end()) {
+    if (made_.size() >= kMaxCodes) {
+      made_.clear();
+    }
+    at = made_.emplace(pid, read_made_code(pid)).first;
+  }
+  const MadeCode& made = at->second;
+  auto found = made.map ? made.map->code().find(address) : std::nullopt;
+  if (!found && made.dump) {
+    found = made.dump->records().code().find(address);
+  }
   return found ? std::string(found->name) : std::string();
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // HostNames: names of code as this host knows them now: the kernel's by kallsyms, a file's by its
-// symbols, those of code made at run time by the map that the runtime writes. One thread.
+// symbols, those of code made at run time by what the runtime writes of it. One thread.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
 
+#include "symbolizer/runtimes/jit_dump.h"
 #include "symbolizer/runtimes/perf_map.h"
 #include "symbolizer/symbols/kernel_symbols.h"
 #include "symbolizer/symbols/symbol_table.h"
@@ -32,12 +33,19 @@ class HostNames : public FrameNames {
   void forget() { tables_.clear(); }
 
  private:
-  static constexpr size_t kMaxTables = 64;     // held at a time
-  static constexpr size_t kMaxPerfMaps = 256;  // the same
+  static constexpr size_t kMaxTables = 64;  // held at a time
+  static constexpr size_t kMaxCodes = 256;  // the same, of processes
+
+  // What a runtime tells of the code that it made.
+  struct MadeCode {
+    std::optional<PerfMap> map;
+    std::optional<JitDump> dump;
+  };
 
   std::string of_kernel(uint64_t address);
   std::string of_vdso(const Module& module, uint64_t offset);
   std::string of_file(const Module& module, uint64_t offset);
+  static MadeCode read_made_code(Pid pid);
   std::string of_code(Pid pid, uint64_t address);
 
   Extractor* const extractor_;
@@ -48,7 +56,7 @@ class HostNames : public FrameNames {
   std::string vdso_bytes_;
   std::optional<SymbolTable> vdso_;
   bool vdso_read_ = false;
-  std::map<Pid, std::optional<PerfMap>> perf_maps_;
+  std::map<Pid, MadeCode> made_;
 };
 
 }  // namespace sonde
