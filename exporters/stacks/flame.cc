@@ -135,6 +135,12 @@ class Drawing {
 
 }  // namespace
 
+std::string cpu_title(const Profile& profile, std::string_view whose) {
+  return fmt::format("CPU time of {}: {:.1f} s in {:.0f} s", whose,
+                     static_cast<double>(profile.samples() * profile.period_ns) / 1e9,
+                     static_cast<double>(profile.duration_ns) / 1e9);
+}
+
 std::string flame_graph(const Profile& profile, std::string_view title) {
   return Drawing(profile, title).draw();
 }

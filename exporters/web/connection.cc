@@ -28,7 +28,6 @@ Connection::Connection(std::unique_ptr<Transport> transport, const Limits& limit
       limits_(limits),
       counters_(counters),
       answer_(answer),
-      wanted_(POLLIN),
       deadline_(now + limits.head_timeout_ns) {}
 
 void Connection::drop(Drop why) {

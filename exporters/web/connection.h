@@ -3,6 +3,8 @@
 // in turn. Never blocks. Owned by the web thread.
 #pragma once
 
+#include <poll.h>
+
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -85,7 +87,7 @@ class Connection {
   bool keep_alive_ = true;
   bool has_work_ = false;
   bool ended_ = false;  // the client will send no more
-  short wanted_;
+  short wanted_ = POLLIN;
   uint64_t deadline_;
   uint64_t ask_again_ns_ = 0;
   std::array<char, kMaxHeadBytes> in_;

@@ -18,7 +18,8 @@ namespace {
 constexpr OptionGroup kAllGroups[] = {
     OptionGroup::kGeneral, OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
     OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
-    OptionGroup::kRoutes,  OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile};
+    OptionGroup::kRoutes,  OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile,
+    OptionGroup::kSampling};
 static_assert(std::size(kAllGroups) == kOptionGroups);
 
 struct Outcome {

@@ -25,8 +25,9 @@
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kProfile, OptionGroup::kGeneral,
-                                   OptionGroup::kSelection, OptionGroup::kNaming};
+constexpr OptionGroup kGroups[] = {OptionGroup::kProfile, OptionGroup::kSampling,
+                                   OptionGroup::kGeneral, OptionGroup::kSelection,
+                                   OptionGroup::kNaming};
 constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr std::string_view kStandardOutput = "-";
 
@@ -79,9 +80,7 @@ std::string title_of(const ProfileConfig& wish, const Profile& profile) {
   const std::string whose = !wish.service.empty() ? wish.service
                             : wish.pid != 0       ? fmt::format("process {}", wish.pid)
                                                   : host_name();
-  return fmt::format("CPU time of {}: {:.1f} s in {:.0f} s", whose,
-                     static_cast<double>(profile.samples() * profile.period_ns) / 1e9,
-                     static_cast<double>(profile.duration_ns) / 1e9);
+  return stacks::cpu_title(profile, whose);
 }
 
 // What is wrong with what is wanted; empty: nothing.
@@ -192,16 +191,16 @@ int profile_host(const Config& config) {
     return failed(profiling.error());
   }
   sample_for(wish.seconds, **profiling);
-  HostNames names;
-  const auto profile = (*profiling)->end(names);
-  if (!profile) {
-    return failed(profile.error());
+  if (auto stopped = (*profiling)->stop(); !stopped) {
+    return failed(stopped.error());
   }
-  if (auto written = write_all(*output, path, encoded(wish, *profile)); !written) {
+  HostNames names;
+  const Profile profile = (*profiling)->finish(names);
+  if (auto written = write_all(*output, path, encoded(wish, profile)); !written) {
     return failed(written.error());
   }
   if (!wish.flame.empty()) {
-    const std::string picture = stacks::flame_graph(*profile, title_of(wish, *profile));
+    const std::string picture = stacks::flame_graph(profile, title_of(wish, profile));
     if (auto written = write_all(*flame, wish.flame, picture); !written) {
       return failed(written.error());
     }
@@ -210,7 +209,7 @@ int profile_host(const Config& config) {
   if (path != kStandardOutput) {
     fmt::print(stderr, "sonde: written to {}\n", path);
   }
-  if (profile->stacks.empty()) {
+  if (profile.stacks.empty()) {
     fmt::print(stderr,
                "sonde: no sample of what was asked for: did it run, and is it called so?\n");
   }

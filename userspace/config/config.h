@@ -26,6 +26,7 @@ struct WebConfig {
   std::string tls_key;
   std::string users;             // file; empty: nobody is asked
   bool created_samples = false;  // in OpenMetrics
+  bool profiles = true;
 };
 
 struct KernelConfig {

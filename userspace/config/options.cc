@@ -123,6 +123,8 @@ constexpr Option kOptions[] = {
     {"web.created_samples", "created-samples", kWeb, "",
      "Write _created samples, which many servers store as series",
      flag<SONDE_AT(web.created_samples)>()},
+    {"web.profiles", "profiles", kWeb, "", "Make CPU profiles for who asks at /debug/pprof/profile",
+     flag<SONDE_AT(web.profiles)>()},
 
     {"kernel.door", "door", kKernel, "DOOR",
      "Way into the kernel; auto: the best that proves itself",
@@ -199,8 +201,6 @@ constexpr Option kOptions[] = {
      false, 's'},
     {"profile.seconds", "seconds", kProfile, "N", "How long to sample",
      integer<SONDE_AT(profile.seconds)>(1, 86'400), false, 'd'},
-    {"profile.frequency", "frequency", kProfile, "N", "Samples a second of each CPU",
-     integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
     {"profile.output", "output", kProfile, "FILE",
      "Where to; - is standard output [profile.pb.gz; text: -]", text<SONDE_AT(profile.output)>(),
      false, 'o'},
@@ -210,7 +210,10 @@ constexpr Option kOptions[] = {
      flag<SONDE_AT(profile.text)>()},
     {"profile.flame", "flame", kProfile, "FILE", "Draw a flame graph as well (SVG, for a browser)",
      text<SONDE_AT(profile.flame)>()},
-    {"profile.force", "force", kProfile, "",
+
+    {"profile.frequency", "frequency", kSampling, "N", "Samples a second of each CPU",
+     integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
+    {"profile.force", "force", kSampling, "",
      "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
 };
 
@@ -218,8 +221,8 @@ constexpr Option kOptions[] = {
 
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor",
-      "What is watched", "Names",   "Routes",      "Recording", "Replaying", "Profiling"};
+      "General", "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor", "What is watched",
+      "Names",   "Routes",  "Recording",   "Replaying", "Profiling", "Sampling"};
   return kTitles[static_cast<size_t>(group)];
 }
 

@@ -30,9 +30,10 @@ enum class OptionGroup : uint8_t {
   kRoutes,
   kRecord,
   kReplay,
-  kProfile
+  kProfile,
+  kSampling
 };
-constexpr size_t kOptionGroups = 12;
+constexpr size_t kOptionGroups = 13;
 
 std::string_view title_of(OptionGroup group);
 

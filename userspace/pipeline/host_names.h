@@ -16,6 +16,9 @@ namespace sonde {
 
 class HostNames : public FrameNames {
  public:
+  // kallsyms: that file, opened by who could see addresses; -1: it is opened when it is needed.
+  explicit HostNames(int kallsyms = -1) : kallsyms_(kallsyms) {}
+
   // Cheap as long as what is asked about stands in the module that was asked about before: of files
   // one table is held at a time.
   std::string name(const Module& module, uint64_t offset) override;
@@ -27,6 +30,7 @@ class HostNames : public FrameNames {
   std::string of_file(const Module& module, uint64_t offset);
   std::string of_code(Pid pid, uint64_t address);
 
+  const int kallsyms_;
   std::optional<KernelSymbols> kernel_;
   bool kernel_read_ = false;
   const Module* held_ = nullptr;  // whose table it is

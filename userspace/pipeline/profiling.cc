@@ -23,15 +23,13 @@ WantProcess wanted(const std::string& service, WantProcess may) {
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, const ProfileWish& wish, FindProcess find,
-                     WantProcess may)
-    : samples_(samples),
-      processes_(std::move(find), wanted(wish.service, std::move(may))),
-      collector_(processes_) {}
+Profiling::Profiling(CpuSamples& samples, FindProcess&& find, WantProcess&& want)
+    : samples_(samples), processes_(std::move(find), std::move(want)), collector_(processes_) {}
 
-Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, ProfileWish wish,
+Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const ProfileWish& wish,
                                                     FindProcess find, WantProcess may) {
-  std::unique_ptr<Profiling> out(new Profiling(samples, wish, std::move(find), std::move(may)));
+  std::unique_ptr<Profiling> out(
+      new Profiling(samples, std::move(find), wanted(wish.service, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -56,9 +54,9 @@ void Profiling::read() {
   }
 }
 
-Result<Profile> Profiling::end(FrameNames& names) {
+Result<> Profiling::stop() {
   samples_.stop();
-  const uint64_t ended_ns = monotonic_ns();
+  ended_ns_ = monotonic_ns();
   read();
   const auto now = samples_.counts();
   if (!now) {
@@ -70,9 +68,13 @@ Result<Profile> Profiling::end(FrameNames& names) {
   counts_.misread = samples_.misread() - counts_.misread;
   counts_.collected = collector_.counts();
   counts_.unread = processes_.unread();
+  return {};
+}
+
+Profile Profiling::finish(FrameNames& names) {
   Profile out = collector_.finish(names);
   out.start_wall_ns = began_wall_ns_;
-  out.duration_ns = ended_ns - began_ns_;
+  out.duration_ns = ended_ns_ - began_ns_;
   out.period_ns = samples_.period_ns();
   return out;
 }

@@ -34,26 +34,29 @@ class Profiling {
 
   // Begins to sample. want: which of the processes may be shown at all. The sampler must live
   // longer.
-  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, ProfileWish wish,
+  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, const ProfileWish& wish,
                                                   FindProcess find, WantProcess may);
   ~Profiling();
 
   void read();
-  // Ends it. Once.
-  Result<Profile> end(FrameNames& names);
+  // Ends the sampling and closes the books. Once.
+  Result<> stop();
+  // What was sampled, with names. Once, after stop().
+  Profile finish(FrameNames& names);
 
-  // After end().
+  // After stop().
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, const ProfileWish& wish, FindProcess find, WantProcess may);
+  Profiling(CpuSamples& samples, FindProcess&& find, WantProcess&& want);
 
   CpuSamples& samples_;
   SampledProcesses processes_;
   StackCollector collector_;
-  ProfilingCounts counts_;  // those of before, until end()
+  ProfilingCounts counts_;  // those of before, until stop()
   uint64_t began_ns_ = 0;
   uint64_t began_wall_ns_ = 0;
+  uint64_t ended_ns_ = 0;
   uint64_t looked_for_cpus_ns_ = 0;
 };
 
