@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 #include "userspace/cli/command.h"
+#include "userspace/cli/confinement.h"
 #include "userspace/cli/live.h"
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/signals.h"
@@ -158,6 +160,17 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
   fmt::print(stderr, "\n");
 }
 
+// When all is open and the clocks are there. Files are still found by their mappings where the
+// kernel has a capability for that: a program may run that was replaced.
+void confine(const CpuSamples& samples) {
+  const Confinement done =
+      confine_process(needed_later([&samples] { return samples.counts().has_value(); }) |
+                      confine::capability(CAP_CHECKPOINT_RESTORE));
+  for (const std::string& missing : done.missing) {
+    log::warn("{}", missing);
+  }
+}
+
 int profile_host(const Config& config) {
   const ProfileConfig& wish = config.profile;
   block_signals();
@@ -183,6 +196,10 @@ int profile_host(const Config& config) {
     }
     return failed(samples.error());
   }
+  const Fd kallsyms(::open("/proc/kallsyms", O_RDONLY | O_CLOEXEC));
+  if (config.security.confine) {
+    confine(**samples);
+  }
   Host host(*std::move(rules));
   auto profiling = Profiling::begin(
       **samples, {.pid = Pid{static_cast<uint32_t>(wish.pid)}, .service = wish.service},
@@ -194,7 +211,7 @@ int profile_host(const Config& config) {
   if (auto stopped = (*profiling)->stop(); !stopped) {
     return failed(stopped.error());
   }
-  HostNames names;
+  HostNames names(kallsyms.get());
   const Profile profile = (*profiling)->finish(names);
   if (auto written = write_all(*output, path, encoded(wish, profile)); !written) {
     return failed(written.error());
@@ -249,7 +266,9 @@ of distributions) show where they run, but not always who called it. Functions t
 name of are told as FILE+OFFSET.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE to see what other users' programs are. sudo
-has them.
+has them. Once the clocks run, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE are
+held of them (before 5.19 CAP_BPF too), and no program is started, no socket made and no file opened
+for writing.
 
 Examples:
   sudo sonde profile                                 30 s of everything, to profile.pb.gz

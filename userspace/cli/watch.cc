@@ -140,7 +140,7 @@ Confinement confine_if_wanted(const Config& config, Live& live) {
   if (!config.security.confine) {
     return {.wanted = false, .held = 0, .missing = {}};
   }
-  return confine_process(needed_later(live.kernel()));
+  return confine_process(needed_later([&live] { return live.kernel().counters().has_value(); }));
 }
 
 web::Options web_options(const Config& config) {
