@@ -21,14 +21,15 @@ SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
 class Busy(Process):
     """The program, compiled with frame pointers; threads of it do not exist, its name is its service's."""
 
-    def __init__(self, name, **options):
+    def __init__(self, name, source=SOURCE, **options):
         super().__init__(**options)
+        self.source = source
         self.name = name
 
     def prepare(self):
         self.directory.chmod(0o755)  # for another user
         source = self.directory / "busy.c"
-        source.write_text(SOURCE)
+        source.write_text(self.source)
         program = self.directory / self.name
         subprocess.run(["cc", *FLAGS, "-o", program, source], check=True)
         self.command = [str(program)]

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree
 
-from busy import SHARES, Busy
+from busy import SHARES, SOURCE, Busy
 from harness import SONDE, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process
 
@@ -104,6 +104,31 @@ def pprof_is_read_back():
             assert first, top.stdout
 
 
+def a_change_is_found():
+    """Of two profiles that nobody else takes part in: what got another function is told as what it is."""
+    with tempfile.TemporaryDirectory() as directory:
+        before, after, flame = (pathlib.Path(directory) / name for name in ("before.pb.gz", "after.pb.gz", "change.svg"))
+        with Busy("busy_change") as busy:
+            profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", before)
+        with Busy("busy_change", source=SOURCE.replace("work_some(3000000)", "work_some(12000000)")) as busy:
+            profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", after)
+        words = [SONDE, "compare", str(before), str(after), "--flame", str(flame)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
+        assert done.returncode == 0, done.stderr
+        rows = {line.split()[-1]: float(line.split()[0]) for line in done.stdout.splitlines() if "work_" in line}
+        # 6:3:1 became 6:12:1.
+        expected = {"work_much": 6 / 19 - 0.6, "work_some": 12 / 19 - 0.3, "work_little": 1 / 19 - 0.1}
+        for name, change in expected.items():
+            assert abs(rows[name] / 100 - change) < 0.12, (rows, expected)
+        picture = xml.etree.ElementTree.parse(flame).getroot()
+        assert {"busy_change", *SHARES} <= {place.get("data-n") for place in picture.iter()}
+        assert compared(before).returncode == 2 and compared(before, __file__).returncode == 1
+
+
+def compared(*paths):
+    return subprocess.run([SONDE, "compare", *map(str, paths)], capture_output=True, text=True, timeout=DEADLINE_S)
+
+
 def a_person_ends_it_early():
     with tempfile.TemporaryDirectory() as directory, Busy("busy_early"):
         out = pathlib.Path(directory) / "out"
@@ -157,6 +182,7 @@ run_scenarios(
     shares_are_known,
     one_service_among_others,
     pprof_is_read_back,
+    a_change_is_found,
     a_person_ends_it_early,
     without_names_there_are_places,
     short_lives_have_their_samples,

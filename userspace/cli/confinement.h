@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Confinement: what `sonde run`, `sonde record` and `sonde profile` give up once everything is attached and open
-// (docs/architecture/confinement.md).
+// Confinement: what `sonde run`, `sonde record` and `sonde profile` give up once everything is
+// attached and open (docs/architecture/confinement.md).
 #pragma once
 
 #include <functional>

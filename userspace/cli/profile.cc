@@ -17,6 +17,7 @@
 #include "userspace/cli/command.h"
 #include "userspace/cli/confinement.h"
 #include "userspace/cli/live.h"
+#include "userspace/cli/output_file.h"
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/signals.h"
 #include "userspace/confine/capabilities.h"
@@ -27,42 +28,14 @@
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kProfile, OptionGroup::kSampling,
-                                   OptionGroup::kGeneral, OptionGroup::kSelection,
-                                   OptionGroup::kNaming};
+constexpr OptionGroup kGroups[] = {OptionGroup::kProfile,   OptionGroup::kPicture,
+                                   OptionGroup::kSampling,  OptionGroup::kGeneral,
+                                   OptionGroup::kSelection, OptionGroup::kNaming};
 constexpr uint64_t kSecondNs = 1'000'000'000;
-constexpr std::string_view kStandardOutput = "-";
 
 int failed(const Error& error) {
   log::error("{}", error.what);
   return kFailure;
-}
-
-// Opened before the sampling: it would be a pity to find out afterwards.
-Result<Fd> open_output(const std::string& path) {
-  if (path == kStandardOutput) {
-    return Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
-  }
-  constexpr mode_t kRights = 0644;
-  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kRights));
-  if (!file.ok()) {
-    return fail_errno(path, errno);
-  }
-  return file;
-}
-
-Result<> write_all(const Fd& file, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return fail_errno(path, errno);
-    }
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
 }
 
 std::string output_path(const ProfileConfig& profile) {

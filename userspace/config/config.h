@@ -98,6 +98,10 @@ struct ProfileConfig {
   bool force = false;  // also where the kernel may lock up
 };
 
+struct CompareConfig {
+  std::vector<std::string> profiles;  // files: the earlier, the later
+};
+
 struct Config {
   std::string file;  // the file that was read; empty: none
   LogConfig log;
@@ -113,6 +117,7 @@ struct Config {
   RecordConfig record;
   ReplayConfig replay;
   ProfileConfig profile;
+  CompareConfig compare;
 };
 
 }  // namespace sonde

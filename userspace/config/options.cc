@@ -208,21 +208,24 @@ constexpr Option kOptions[] = {
      flag<SONDE_AT(profile.folded)>()},
     {"profile.text", "text", kProfile, "", "Write a table of services and functions instead",
      flag<SONDE_AT(profile.text)>()},
-    {"profile.flame", "flame", kProfile, "FILE", "Draw a flame graph as well (SVG, for a browser)",
+    {"profile.flame", "flame", kPicture, "FILE", "Draw a flame graph as well (SVG, for a browser)",
      text<SONDE_AT(profile.flame)>()},
 
     {"profile.frequency", "frequency", kSampling, "N", "Samples a second of each CPU",
      integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
     {"profile.force", "force", kSampling, "",
      "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
+    {"compare.profiles", "compared", kCompare, "FILE", "Profiles to compare: before, after",
+     texts<SONDE_AT(compare.profiles)>()},
 };
 
 }  // namespace
 
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General", "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor", "What is watched",
-      "Names",   "Routes",  "Recording",   "Replaying", "Profiling", "Sampling"};
+      "General",   "Serving",         "Kernel side", "Pipeline", "Limits",
+      "Governor",  "What is watched", "Names",       "Routes",   "Recording",
+      "Replaying", "Profiling",       "Sampling",    "Picture",  "Comparing"};
   return kTitles[static_cast<size_t>(group)];
 }
 

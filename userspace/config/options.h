@@ -31,9 +31,11 @@ enum class OptionGroup : uint8_t {
   kRecord,
   kReplay,
   kProfile,
-  kSampling
+  kSampling,
+  kPicture,
+  kCompare
 };
-constexpr size_t kOptionGroups = 13;
+constexpr size_t kOptionGroups = 15;
 
 std::string_view title_of(OptionGroup group);
 
