@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sonde profile` of programs whose shares of CPU time are known, read back by other people's readers."""
 import collections
+import contextlib
 import gzip
 import os
 import pathlib
@@ -9,11 +10,12 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import xml.etree.ElementTree
 
 from busy import SHARES, SOURCE, Busy
 from harness import SONDE, need_programs, run_scenarios
-from processes import DEADLINE_S, HERE, Process
+from processes import DEADLINE_S, HERE, Process, wait_until
 
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 
@@ -129,6 +131,44 @@ def compared(*paths):
     return subprocess.run([SONDE, "compare", *map(str, paths)], capture_output=True, text=True, timeout=DEADLINE_S)
 
 
+def one_after_the_other():
+    """Confined; a disk that is full loses profiles, says so once, and is no end; SIGTERM finishes what is begun."""
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_series") as busy, contextlib.ExitStack() as stack:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], check=True)
+        stack.callback(subprocess.run, ["umount", "-l", directory], check=True)
+        folder = pathlib.Path(directory) / "profiles"
+        words = [SONDE, "profile", "--every", "1", "-p", str(busy.process.pid), "-o", str(folder), "--keep", "2"]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        try:
+            first = wait_until("there is one", lambda: sorted(folder.glob("profile-*.pb.gz")))[0]
+            assert confined(process.pid), "it is not confined"
+            wait_until("it gave way", lambda: not first.exists())
+            assert 1 <= len(list(folder.iterdir())) <= 3
+            fill = pathlib.Path(directory) / "full"
+            with contextlib.suppress(OSError), open(fill, "wb", buffering=0) as file:
+                while file.write(bytes(4096)) == 4096:
+                    pass
+            newest = sorted(folder.glob("profile-*.pb.gz"))[-1]
+            time.sleep(2.5)  # two that find no room
+            fill.unlink()
+            wait_until("they are written again", lambda: sorted(folder.glob("profile-*.pb.gz"))[-1] > newest)
+        finally:
+            process.send_signal(15)
+        _, said = process.communicate(timeout=DEADLINE_S)
+        assert said.count("profiles are lost: ") == 1 == said.count("profiles are written again"), said
+        written, lost = re.search(r"(\d+) profiles written, (\d+) lost", said).groups()
+        assert int(written) >= 3 and int(lost) >= 1 and process.returncode == 1, said
+        kept = sorted(folder.glob("profile-*.pb.gz"))  # the last may have no sample
+        assert any("work_much" in compared(one, one).stdout for one in kept), kept
+        assert not list(folder.glob(".*")), list(folder.iterdir())
+    assert "--every wants a folder" in profile("--every", 5, code=2).stderr
+    assert "/proc/self" in profile("--every", 5, "-o", "/proc/self", code=1).stderr
+
+
+def confined(pid):
+    return "Seccomp:\t2" in pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
 def a_person_ends_it_early():
     with tempfile.TemporaryDirectory() as directory, Busy("busy_early"):
         out = pathlib.Path(directory) / "out"
@@ -183,6 +223,7 @@ run_scenarios(
     one_service_among_others,
     pprof_is_read_back,
     a_change_is_found,
+    one_after_the_other,
     a_person_ends_it_early,
     without_names_there_are_places,
     short_lives_have_their_samples,

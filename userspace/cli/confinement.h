@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "userspace/cli/checklist.h"
@@ -23,8 +25,9 @@ struct Confinement {
 confine::CapabilitySet needed_later(const std::function<bool()>& map_read);
 
 // Gives up the rest, for this thread and those it starts from now on. What is not possible on this
-// kernel is left and named.
-Confinement confine_process(confine::CapabilitySet keep);
+// kernel is left and named. but: calls that stay allowed, as filter_calls() takes them.
+Confinement confine_process(confine::CapabilitySet keep,
+                            std::span<const std::string_view> but = {});
 
 // For the thread that answers the network, which needs nothing at all: first thing on it, after
 // confine_process().

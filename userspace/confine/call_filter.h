@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "userspace/base/result.h"
@@ -17,7 +18,8 @@ namespace sonde::confine {
 std::vector<sock_filter> filter_program(std::span<const CallRule> rules, Refusal refusal,
                                         uint32_t self);
 
-// Puts the filter over all threads of this process, and those to come, for good.
-Result<> filter_calls();
+// Puts the filter over all threads of this process, and those to come, for good. but: names of
+// calls whose rules are left out, for who has to do later what they refuse.
+Result<> filter_calls(std::span<const std::string_view> but = {});
 
 }  // namespace sonde::confine
