@@ -26,6 +26,7 @@ function(sonde_bpf_object source)
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${SONDE_BPF_CLANG} -g -O2 -std=gnu17 -target bpf -mcpu=v3 -D__TARGET_ARCH_${SONDE_BPF_ARCH}
+            -DSONDE_CFI_UNWIND=$<BOOL:${SONDE_CFI_UNWIND}>
             -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -I${CMAKE_SOURCE_DIR} -isystem ${LIBBPF_INCLUDE}
             -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -MD -MF ${object}.d -c ${source} -o ${object}

@@ -184,6 +184,7 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	int pid;
 	int tgid;
 	struct files_struct *files;
@@ -204,9 +205,16 @@ struct task_struct___5_16 { /* and older */
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r15;
+	unsigned long r14;
+	unsigned long r13;
+	unsigned long r12;
+	unsigned long bp;
 	unsigned long bx;
 	unsigned long r11;
 	unsigned long r10;
+	unsigned long r9;
+	unsigned long r8;
 	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
@@ -214,11 +222,15 @@ struct pt_regs {
 	unsigned long ax;
 	unsigned long orig_ax;
 	unsigned long ip;
+	unsigned short cs; /* 64 bits before 6.9, of which 16 say something */
 	unsigned long flags;
+	unsigned long sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
 	__u64 pstate; /* bit 4: a 32-bit program */
 	__u64 orig_x0;
 	__s32 syscallno;

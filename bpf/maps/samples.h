@@ -6,8 +6,8 @@
 
 /* The ring of samples, apart from the ring of records: nobody waits for a sample, so that its
  * reader is never woken and looks by itself. Value: struct sonde_sample, without the frames that
- * are not used. Full: counted as ring_full. User space sets the size before load: room for a
- * second.
+ * are not used, or struct sonde_stack. Full: counted as ring_full. User space sets the size before
+ * load: room for a second.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -23,6 +23,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sonde_sample);
 } sample_bench SEC(".maps");
+
+/* How many stacks were copied since when; each CPU its own. */
+struct copying {
+	__u64 since_ns;
+	__u32 copied;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct copying);
+} copyings SEC(".maps");
 
 struct sample_counters {
 	__u64 of[SONDE_SAMPLE_COUNTS];

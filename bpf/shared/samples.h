@@ -4,36 +4,71 @@
 
 #include "bpf/shared/records.h"
 
+#include "bpf/shared/unwind.h"
+
 /* As deep as the kernel walks unless it is told otherwise (kernel.perf_event_max_stack). */
-#define SONDE_SAMPLE_FRAMES 127
+#define SONDE_SAMPLE_KERNEL_FRAMES 127
+#define SONDE_SAMPLE_USER_FRAMES   256
+
+enum sonde_sample_kind {
+	SONDE_SAMPLE = 1,
+	SONDE_STACK = 2,
+};
 
 /* There were more frames than were taken. */
 #define SONDE_SAMPLE_KERNEL_CUT 0x01
 #define SONDE_SAMPLE_USER_CUT	0x02
-/* The kernel could not walk it just then. */
+/* It could not be walked just then. */
 #define SONDE_SAMPLE_KERNEL_UNREADABLE 0x04
 #define SONDE_SAMPLE_USER_UNREADABLE   0x08
+/* The kernel itself walked the program's stack: addresses are those that calls return to. */
+#define SONDE_SAMPLE_USER_BY_KERNEL 0x10
+/* Something was needed that user space has not told yet: of this process, or a page of rows. */
+#define SONDE_SAMPLE_MISSED 0x20
+/* The stack from where its frames end is a record of its own, just before it from the same CPU. */
+#define SONDE_SAMPLE_COPIED 0x40
 
 /* Innermost frames first: those of the kernel, then those of the program. The first of each is
- * where it stood, the others are where it returns to. A record ends with its last frame.
+ * where it stood. Those of the kernel behind it are where it returns to; those of the program are
+ * addresses within the call. A record ends with its last frame.
  */
 struct sonde_sample {
+	sonde_u32 kind;
+	sonde_u32 cpu;
 	sonde_u64 time_ns;    /* CLOCK_MONOTONIC */
 	sonde_u64 cgroup;     /* of the unified hierarchy */
 	sonde_u64 started_ns; /* when the process began, CLOCK_BOOTTIME */
 	sonde_u64 image;      /* moves with each exec of the process */
 	sonde_u32 pid;
 	sonde_u32 tid;
-	sonde_u32 cpu;
-	sonde_u32 flags; /* SONDE_SAMPLE_* */
-	sonde_u32 kernel_frames;
-	sonde_u32 user_frames;
-	char name[16]; /* of the thread */
-	sonde_u64 frames[2 * SONDE_SAMPLE_FRAMES];
+	sonde_u16 kernel_frames;
+	sonde_u16 user_frames;
+	sonde_u16 guessed; /* of the program's: found by frame pointers where nothing is known */
+	sonde_u8 flags;	   /* SONDE_SAMPLE_* */
+	sonde_u8 end;	   /* how the walk of the program's ended: enum sonde_step */
+	char name[16];	   /* of the thread */
+	sonde_u64 frames[SONDE_SAMPLE_KERNEL_FRAMES + SONDE_SAMPLE_USER_FRAMES];
 };
-SONDE_ASSERT_SIZE(struct sonde_sample, 72 + 16 * SONDE_SAMPLE_FRAMES);
+SONDE_ASSERT_SIZE(struct sonde_sample,
+		  72 + 8 * (SONDE_SAMPLE_KERNEL_FRAMES + SONDE_SAMPLE_USER_FRAMES));
 
 #define SONDE_SAMPLE_HEAD 72 /* bytes before the frames */
+
+#define SONDE_STACK_BYTES     32768
+#define SONDE_STACK_REGISTERS 32
+
+/* A piece of a program's stack, for user space to go on where the kernel side did not know how. */
+struct sonde_stack {
+	sonde_u32 kind;
+	sonde_u32 cpu;
+	sonde_u64 time_ns;			    /* the sample's */
+	struct sonde_frame frame;		    /* from here on */
+	sonde_u64 registers[SONDE_STACK_REGISTERS]; /* if it is the innermost; DWARF's numbers */
+	sonde_u32 size;				    /* bytes from frame.sp on */
+	sonde_u32 pad;
+	sonde_u8 bytes[SONDE_STACK_BYTES];
+};
+SONDE_ASSERT_SIZE(struct sonde_stack, 56 + 8 * SONDE_STACK_REGISTERS + SONDE_STACK_BYTES);
 
 /* fired = idle + elsewhere + taken; taken = delivered + ring_full. X(name, help) */
 #define SONDE_SAMPLE_COUNTERS(X)                                               \
@@ -46,7 +81,9 @@ SONDE_ASSERT_SIZE(struct sonde_sample, 72 + 16 * SONDE_SAMPLE_FRAMES);
 	X(kernel_cut, "samples whose kernel stack is deeper than it is told")  \
 	X(user_cut, "samples whose user stack is deeper than it is told")      \
 	X(kernel_unreadable, "samples whose kernel stack could not be walked") \
-	X(user_unreadable, "samples whose user stack could not be walked")
+	X(user_unreadable, "samples whose user stack could not be walked")     \
+	X(missed, "samples of which the kernel side did not know all yet")     \
+	X(copied, "of them with a copy of their stack")
 
 enum sonde_sample_counter {
 #define X(name, help) SONDE_SAMPLES_##name,
@@ -57,7 +94,7 @@ enum sonde_sample_counter {
 
 /* What is sampled: written by user space at any time. */
 struct sonde_sampling {
-	sonde_u32 only_pid; /* 0: every process */
-	sonde_u32 pad;
+	sonde_u32 only_pid;	     /* 0: every process */
+	sonde_u32 stacks_per_second; /* at most so many are copied, of each CPU */
 };
 SONDE_ASSERT_SIZE(struct sonde_sampling, 8);

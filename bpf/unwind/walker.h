@@ -28,16 +28,7 @@ SONDE_WALKER sonde_u64 sonde_code_of(const struct sonde_frame *frame)
 	return frame->exact ? frame->pc : frame->pc - 1;
 }
 
-/* The search for the last row at or below an address of its page. In the kernel it must lie in a
- * map: the verifier forgets what it knew of a value that was in memory, and does not follow each
- * way through the halvings (measured: 331,645 instructions for a search whose index it tracks). */
-struct sonde_row_search {
-	sonde_u32 at;	/* begin: the page's first row; end: the row that was found */
-	sonde_u32 end;	/* behind the page's last row */
-	sonde_u32 step; /* a power of two that is at least half of the rows */
-	sonde_u32 lo;	/* the address in the page */
-};
-
+/* Into a search over the page's rows. */
 SONDE_WALKER void sonde_begin_row_search(volatile struct sonde_row_search *search, sonde_u32 first,
 					 sonde_u32 count, sonde_u32 lo)
 {

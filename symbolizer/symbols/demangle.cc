@@ -79,9 +79,7 @@ std::string without_rust_escapes(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
-std::string demangle(std::string_view name) {
+std::string demangle_plain(std::string_view name) {
   std::string whole(name);
   if (!name.starts_with("_Z") || name.size() > kMaxMangled || name.contains('\0')) {
     return whole;
@@ -96,6 +94,16 @@ std::string demangle(std::string_view name) {
   }
   read.remove_suffix(19);
   return without_rust_escapes(read);
+}
+
+}  // namespace
+
+std::string demangle(std::string_view name) {
+  constexpr std::string_view kStub = "@plt";
+  if (name.ends_with(kStub)) {
+    return demangle_plain(name.substr(0, name.size() - kStub.size())) + std::string(kStub);
+  }
+  return demangle_plain(name);
 }
 
 }  // namespace sonde

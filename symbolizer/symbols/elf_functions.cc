@@ -4,15 +4,16 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
-#include "symbolizer/unwind/elf_file.h"
+#include "symbolizer/symbols/debug_data.h"
+#include "symbolizer/symbols/elf_sections.h"
+#include "symbolizer/symbols/plt_names.h"
 
 namespace sonde {
 namespace {
-
-constexpr size_t kMaxSections = 65'535;
 
 // Functions first, then what assembly did not say to be one; global names before weak and local
 // ones.
@@ -36,23 +37,17 @@ bool is_name(std::string_view name) {
 
 class Reader {
  public:
-  Reader(ByteSource source, const ElfFile& file) : source_(source), file_(file) {}
+  Reader(ByteSource source, const ElfFile& placed) : source_(source), placed_(placed) {}
 
-  std::vector<FunctionSymbol> read() {
-    Elf64_Ehdr head{};
-    if (!source_.read(0, head) || head.e_shentsize != sizeof(Elf64_Shdr)) {
-      return {};
-    }
-    const size_t count = std::min<size_t>(head.e_shnum, kMaxSections);
-    for (size_t i = 0; i < count; ++i) {
-      Elf64_Shdr section{};
-      Elf64_Shdr names{};
-      if (read_section(head, i, section) && is_next_table(section.sh_type) &&
-          section.sh_link < count && read_section(head, section.sh_link, names)) {
-        read_symbols(section, names);
+  ElfSymbols read() {
+    const ElfSections sections = ElfSections::read(source_);
+    for (const NamedSection& section : sections.all()) {
+      const NamedSection* names = sections.by_number(section.link);
+      if (is_next_table(section.type) && names != nullptr) {
+        read_symbols(section, *names);
       }
     }
-    return std::move(out_);
+    return {.functions = std::move(out_), .whole = symtab_seen_};
   }
 
  private:
@@ -64,35 +59,18 @@ class Reader {
     return seen != nullptr && !std::exchange(*seen, true);
   }
 
-  bool read_section(const Elf64_Ehdr& head, size_t number, Elf64_Shdr& out) const {
-    const uint64_t into = number * sizeof(out);
-    return head.e_shoff <= UINT64_MAX - into && source_.read(head.e_shoff + into, out);
-  }
-
-  bool is_within(const Elf64_Shdr& section) const {
-    return section.sh_type != SHT_NOBITS && (section.sh_flags & SHF_COMPRESSED) == 0 &&
-           section.sh_offset <= source_.size() &&
-           section.sh_size <= source_.size() - section.sh_offset;
-  }
-
   // A large file has a hundred thousand: they are read a block at a time.
-  void read_symbols(const Elf64_Shdr& section, const Elf64_Shdr& names) {
+  void read_symbols(const NamedSection& section, const NamedSection& names) {
     constexpr size_t kBlock = 1024;
-    if (!is_within(section) || !is_within(names) || names.sh_size > kMaxElfNameBytes) {
-      return;
-    }
-    std::vector<uint8_t> text(names.sh_size);
-    if (!source_.read(names.sh_offset, std::span<uint8_t>(text))) {
-      return;
-    }
+    const std::vector<uint8_t> text = section_bytes(source_, names, kMaxElfNameBytes);
     const std::string_view pool(reinterpret_cast<const char*>(text.data()), text.size());
-    const size_t count = std::min<uint64_t>(section.sh_size / sizeof(Elf64_Sym), kMaxElfSymbols);
+    const size_t count = std::min<uint64_t>(section.size / sizeof(Elf64_Sym), kMaxElfSymbols);
     std::vector<Elf64_Sym> block(kBlock);
     for (size_t done = 0; done < count; done += kBlock) {
       block.resize(std::min(kBlock, count - done));
       const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(block.data()),
                                      block.size() * sizeof(Elf64_Sym));
-      if (!source_.read(section.sh_offset + done * sizeof(Elf64_Sym), bytes)) {
+      if (!source_.read(section.offset + done * sizeof(Elf64_Sym), bytes)) {
         return;
       }
       for (const Elf64_Sym& symbol : block) {
@@ -111,7 +89,7 @@ class Reader {
     if (!is_name(name)) {
       return;
     }
-    for (const ElfSegment& segment : file_.segments()) {
+    for (const ElfSegment& segment : placed_.segments()) {
       if (segment.executable && symbol.st_value >= segment.address &&
           symbol.st_value - segment.address < segment.size) {
         out_.push_back({.start = segment.offset + (symbol.st_value - segment.address),
@@ -124,20 +102,47 @@ class Reader {
   }
 
   const ByteSource source_;
-  const ElfFile& file_;
+  const ElfFile& placed_;
   bool symtab_seen_ = false;
   bool dynsym_seen_ = false;
   std::vector<FunctionSymbol> out_;
 };
 
+std::vector<FunctionSymbol> packed_symbols(ByteSource source, const ElfFile& file) {
+  const ElfSections sections = ElfSections::read(source);
+  const NamedSection* section = sections.by_name(".gnu_debugdata");
+  if (section == nullptr) {
+    return {};
+  }
+  const auto unpacked = unpack_debug_data(section_bytes(source, *section, kMaxPackedDebugData));
+  return unpacked ? read_symbols(ByteSource::of_memory(*unpacked), file).functions
+                  : std::vector<FunctionSymbol>();
+}
+
 }  // namespace
 
-Result<std::vector<FunctionSymbol>> read_functions(ByteSource source) {
+ElfSymbols read_symbols(ByteSource source, const ElfFile& placed) {
+  return Reader(source, placed).read();
+}
+
+Result<std::vector<FunctionSymbol>> read_functions(ByteSource source,
+                                                   const std::optional<ByteSource>& separate) {
   const auto file = ElfFile::open(source);
   if (!file) {
     return std::unexpected(file.error());
   }
-  return Reader(source, *file).read();
+  ElfSymbols own = read_symbols(source, *file);
+  std::vector<FunctionSymbol>& out = own.functions;
+  if (!own.whole && separate) {
+    ElfSymbols more = read_symbols(*separate, *file);
+    own.whole = more.whole;
+    std::ranges::move(more.functions, std::back_inserter(out));
+  }
+  if (!own.whole) {
+    std::ranges::move(packed_symbols(source, *file), std::back_inserter(out));
+  }
+  std::ranges::move(plt_names(*file), std::back_inserter(out));
+  return std::move(out);
 }
 
 }  // namespace sonde

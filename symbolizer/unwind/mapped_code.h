@@ -7,17 +7,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "bpf/shared/unwind.h"
+
 namespace sonde {
 
-// Code that belongs to no file: made at run time.
-constexpr uint32_t kNoFile = UINT32_MAX;
-
-struct CodeMapping {
-  uint64_t begin;
-  uint64_t end;
-  uint64_t bias;  // what to take from an address for that of the file
-  uint32_t file;  // the caller's number for it
-};
+// As the kernel side has it.
+using CodeMapping = sonde_code;
 
 // Mappings of one process; those beyond are left out.
 constexpr size_t kMaxCodeMappings = 65536;
@@ -29,6 +24,7 @@ class MappedCode {
 
   // Null: nothing executable is there.
   const CodeMapping* find(uint64_t address) const;
+  const std::vector<CodeMapping>& all() const { return mappings_; }
 
  private:
   std::vector<CodeMapping> mappings_;

@@ -17,7 +17,7 @@ constexpr CfiRegisters kRegisters = registers_of(Machine::kX86);
 sonde_rule rule_for(uint64_t address, const MappedCode& code, RowSource& rows) {
   const CodeMapping* mapping = code.find(address);
   const RowsView* view =
-      mapping != nullptr && mapping->file != kNoFile ? rows.rows_of(mapping->file) : nullptr;
+      mapping != nullptr && mapping->file != SONDE_NO_FILE ? rows.rows_of(mapping->file) : nullptr;
   return view != nullptr ? view->rule_at(address - mapping->bias) : sonde_rule{};
 }
 
@@ -33,13 +33,18 @@ std::string_view name_of(sonde_step step) {
 }
 
 WalkedStack walk_stack(const StackCopy& stack, const MappedCode& code, RowSource& rows) {
-  WalkedStack out;
   sonde_frame frame{};
   frame.pc = stack.pc;
   frame.sp = stack.registers[kRegisters.stack_pointer];
   frame.fp = stack.registers[kRegisters.frame_pointer];
   frame.exact = 1;
   frame.innermost = 1;
+  return walk_stack_from(frame, stack, code, rows);
+}
+
+WalkedStack walk_stack_from(sonde_frame frame, const StackCopy& stack, const MappedCode& code,
+                            RowSource& rows) {
+  WalkedStack out;
   while (out.frames.size() < kMaxWalkedFrames) {
     const uint64_t at = code_of(frame);
     out.frames.push_back(at);

@@ -32,5 +32,8 @@ struct WalkedStack {
 };
 
 WalkedStack walk_stack(const StackCopy& stack, const MappedCode& code, RowSource& rows);
+// The same from a frame on that a walk has come to.
+WalkedStack walk_stack_from(sonde_frame frame, const StackCopy& stack, const MappedCode& code,
+                            RowSource& rows);
 
 }  // namespace sonde

@@ -181,7 +181,7 @@ TEST_F(CpuSamplesTest, TheVerifierWalksLittle) {
   for (const ProgramFacts& program : samples_->programs()) {
     std::printf("sampler %s %u\n", program.name.c_str(), program.verified);
     EXPECT_GT(program.verified, 0u);
-    EXPECT_LT(program.verified, 5000u);
+    EXPECT_LT(program.verified, 250'000u);
   }
 }
 

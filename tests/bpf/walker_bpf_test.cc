@@ -100,7 +100,7 @@ TEST_F(WalkerBpfTest, StepsTheSameWay) {
         return random() % 3 == 0 ? 0 : random();
     }
   };
-  const MappedCode code({{.begin = kCode, .end = kCode + 0x1000, .bias = 0, .file = 0}});
+  const MappedCode code({{.begin = kCode, .end = kCode + 0x1000, .bias = 0, .file = 0, .pad = 0}});
   std::array<int, SONDE_STEP_KINDS> ended{};
   for (int i = 0; i < 20'000; i++) {
     for (uint64_t& word : words) {

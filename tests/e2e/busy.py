@@ -19,11 +19,11 @@ SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
 
 
 class Busy(Process):
-    """The program, compiled with frame pointers; threads of it do not exist, its name is its service's."""
+    """A program, compiled; threads of it do not exist, its name is its service's."""
 
-    def __init__(self, name, source=SOURCE, **options):
+    def __init__(self, name, source=SOURCE, flags=FLAGS, **options):
         super().__init__(**options)
-        self.source = source
+        self.source, self.flags = source, flags
         self.name = name
 
     def prepare(self):
@@ -31,7 +31,7 @@ class Busy(Process):
         source = self.directory / "busy.c"
         source.write_text(self.source)
         program = self.directory / self.name
-        subprocess.run(["cc", *FLAGS, "-o", program, source], check=True)
+        subprocess.run(["cc", *self.flags, "-o", program, source], check=True)
         self.command = [str(program)]
 
     def ready(self):

@@ -13,10 +13,31 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
-from busy import SHARES, SOURCE, Busy
+from busy import FLAGS, SHARES, SOURCE, Busy
 from harness import SONDE, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
+# As distributions compile.
+PLAIN = ("-O2", "-fomit-frame-pointer")
+# Runs itself again and again, each time for 20 ms of CPU time, some calls deep.
+SHORT = r"""
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/wait.h>
+static long used(void) { struct timespec t; clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); return t.tv_sec * 1000000000L + t.tv_nsec; }
+__attribute__((noipa)) void innermost(void) { for (volatile int i = 0; i < 10000; i++) { } }
+__attribute__((noipa)) int middle(int n) { innermost(); __asm__ volatile(""); return n + 1; }
+__attribute__((noipa)) int outermost(void) { int n = 0; while (used() < 20000000) n = middle(n); return n; }
+int main(int argc, char **argv)
+{
+  if (argc > 1)
+    return outermost() < 0;
+  for (puts("ready"), fflush(stdout);; wait(NULL))
+    if (fork() == 0)
+      execl("/proc/self/exe", argv[0], "once", NULL);
+}
+"""
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 
 
@@ -48,7 +69,17 @@ def within_sampling_error(found, share, samples):
 
 
 def shares_are_known():
-    with Busy("busy_shares") as busy:
+    shares_of(FLAGS)
+
+
+def shares_are_known_without_frame_pointers():
+    said = shares_of(PLAIN)
+    whole = re.search(r"(\d+) stacks of programs, (\d+) of them whole", said)
+    assert int(whole[2]) >= 0.99 * int(whole[1]), said
+
+
+def shares_of(flags):
+    with Busy("busy_shares", flags=flags) as busy:
         stacks, said = folded("-p", busy.process.pid, "-d", 4, "-F", 499)
         samples = sum(stacks.values())
         assert samples > 100, said
@@ -65,6 +96,7 @@ def shares_are_known():
         assert with_callers > 0.9 * samples, stacks
         called = {stack[-2] for stack in stacks if stack[-1] == "work_much"}
         assert "outer" in called, stacks
+        return said
 
 
 def one_service_among_others():
@@ -206,6 +238,23 @@ def short_lives_have_their_samples():
     assert "lost" not in said and "not understood" not in said, said
 
 
+def processes_of_20_ms_are_whole():
+    """Most of their samples are read when they are gone: their code was told by events, their stack is a copy."""
+    with Busy("busy_short", SHORT, PLAIN):
+        stacks, said = folded("-d", 4, "-F", 99)
+    short = {stack: count for stack, count in stacks.items() if "busy_short" in stack[0] and "outermost" in stack}
+    samples, frames, named = sum(short.values()), 0, 0
+    assert samples > 50, f"{said}\n{stacks}"
+    for stack, count in short.items():
+        frames += len(stack[1:]) * count
+        named += sum("+0x" not in frame and frame != "[unknown]" for frame in stack[1:]) * count
+    whole = sum(count for stack, count in short.items() if stack[1:2] == ("_start",) and "main" in stack)
+    parts = [stack for stack in short if stack[1:2] != ("_start",) or "main" not in stack]
+    assert whole >= 0.99 * samples, f"{whole} of {samples}: {said}\n{parts}"
+    # The one without a name is a function of the C library that it does not tell.
+    assert named >= 0.8 * frames, f"{named} of {frames}\n{short}"
+
+
 def who_may_not_is_told_what_is_missing():
     words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", SONDE, "profile", "--text")
     done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
@@ -220,6 +269,7 @@ def what_is_wrong_is_told():
 
 run_scenarios(
     shares_are_known,
+    shares_are_known_without_frame_pointers,
     one_service_among_others,
     pprof_is_read_back,
     a_change_is_found,
@@ -227,6 +277,7 @@ run_scenarios(
     a_person_ends_it_early,
     without_names_there_are_places,
     short_lives_have_their_samples,
+    processes_of_20_ms_are_whole,
     who_may_not_is_told_what_is_missing,
     what_is_wrong_is_told,
 )

@@ -81,7 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   copy.address = kStack;
   const std::vector<uint8_t> stack(input.data(), input.data() + input.left());
   copy.bytes = stack;
-  const sonde::MappedCode code({{.begin = kCode, .end = kCode + 256, .bias = 0, .file = 0}});
+  const sonde::MappedCode code(
+      {{.begin = kCode, .end = kCode + 256, .bias = 0, .file = 0, .pad = 0}});
   OneFile rows(*view);
   const sonde::WalkedStack walked = sonde::walk_stack(copy, code, rows);
   if (walked.frames.empty() || walked.frames.size() > sonde::kMaxWalkedFrames ||

@@ -53,7 +53,7 @@ TEST(KernelVersion, ThoseThatMayLockUp) {
 
 TEST(SampleRing, HasRoomForASecond) {
   EXPECT_EQ(sample_ring_bytes(2, 49), 1u << 20);
-  EXPECT_EQ(sample_ring_bytes(64, 49), 4u << 20);
+  EXPECT_EQ(sample_ring_bytes(64, 49), 16u << 20);
   EXPECT_EQ(sample_ring_bytes(100'000, 1000), 64u << 20);
 }
 

@@ -23,6 +23,12 @@ TEST(Demangle, OlderRust) {
       "<T as core::convert::Into<U>>::into");
 }
 
+TEST(Demangle, AStubKeepsItsMark) {
+  EXPECT_EQ(demangle("_Z1fi@plt"), "f(int)@plt");
+  EXPECT_EQ(demangle("memcpy@plt"), "memcpy@plt");
+  EXPECT_EQ(demangle("@plt"), "@plt");
+}
+
 TEST(Demangle, OthersStayAsTheyAre) {
   for (const char* name :
        {"", "main", "_Z", "_ZN", "_Z1", "_Z99999999999f", "_RNvC1a1b", "i", "f"}) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <memory>
 
 #include "bpf/shared/samples.h"
 
@@ -17,6 +18,7 @@ using testing::IsEmpty;
 
 sonde_sample some_sample() {
   sonde_sample sample{};
+  sample.kind = SONDE_SAMPLE;
   sample.time_ns = 7;
   sample.cgroup = 8;
   sample.started_ns = 9;
@@ -74,9 +76,9 @@ TEST(SampleRecord, MoreFramesThanBytesAreNone) {
   sample.kernel_frames = 2;
   sample.user_frames = 1;
   EXPECT_FALSE(read_sample(bytes(sample, 2)));
-  sample.user_frames = ~0u;
+  sample.user_frames = UINT16_MAX;
   EXPECT_FALSE(read_sample(bytes(sample, 20)));
-  sample.kernel_frames = ~0u;
+  sample.kernel_frames = UINT16_MAX;
   sample.user_frames = 3;
   EXPECT_FALSE(read_sample(bytes(sample, 20)));
 }
@@ -89,6 +91,60 @@ TEST(SampleRecord, ShortOnesAndThoseOfNobody) {
   EXPECT_FALSE(read_sample(bytes(sample, 1).subspan(1))) << "not aligned";
   sample.pid = 0;
   EXPECT_FALSE(read_sample(bytes(sample, 0)));
+}
+
+TEST(SampleRecord, HowTheWalkEnded) {
+  sonde_sample sample = some_sample();
+  sample.end = SONDE_STEP_no_code;
+  sample.guessed = 3;
+  sample.flags = SONDE_SAMPLE_MISSED | SONDE_SAMPLE_USER_BY_KERNEL;
+  const auto read = read_sample(bytes(sample, 0));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->end, SONDE_STEP_no_code);
+  EXPECT_EQ(read->guessed, 3);
+  EXPECT_TRUE(read->missed);
+  EXPECT_TRUE(read->user_by_kernel);
+  EXPECT_FALSE(wants_stack(bytes(sample, 0)));
+  sample.end = SONDE_STEP_KINDS;
+  EXPECT_FALSE(read_sample(bytes(sample, 0)));
+}
+
+TEST(SampleRecord, AStackIsNoSample) {
+  auto stack = std::make_unique<sonde_stack>();
+  stack->kind = SONDE_STACK;
+  stack->cpu = 3;
+  stack->time_ns = 7;
+  stack->frame = {
+      .pc = 0x401000, .sp = 0x7000, .fp = 0x7010, .exact = 1, .innermost = 1, .reserved = {}};
+  stack->registers[5] = 55;
+  stack->size = 2;
+  stack->bytes[1] = 99;
+  const std::span<const uint8_t> record(reinterpret_cast<const uint8_t*>(stack.get()),
+                                        sizeof(*stack));
+  EXPECT_FALSE(read_sample(record));
+  const auto read = read_stack(record);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->cpu, 3u);
+  EXPECT_EQ(read->time_ns, 7u);
+  EXPECT_EQ(read->stack.pc, 0x401000u);
+  EXPECT_EQ(read->stack.sp, 0x7000u);
+  EXPECT_EQ(read->stack.registers[5], 55u);
+  EXPECT_TRUE(read->stack.exact);
+  EXPECT_TRUE(read->stack.innermost);
+  EXPECT_THAT(read->stack.bytes, ElementsAre(0, 99));
+  EXPECT_FALSE(read_stack(record.first(record.size() - 1)));
+  EXPECT_FALSE(read_stack(record.subspan(1)));
+  stack->size = SONDE_STACK_BYTES + 1;
+  EXPECT_FALSE(read_stack(record));
+  EXPECT_FALSE(read_stack(bytes(some_sample(), 1)));
+}
+
+TEST(SampleRecord, ASampleTellsThatItsStackCameBefore) {
+  sonde_sample sample = some_sample();
+  sample.flags = SONDE_SAMPLE_COPIED;
+  EXPECT_TRUE(wants_stack(bytes(sample, 0)));
+  sample.kind = SONDE_STACK;
+  EXPECT_FALSE(wants_stack(bytes(sample, 0)));
 }
 
 }  // namespace

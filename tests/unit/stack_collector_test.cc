@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 #include "exporters/stacks/folded.h"
@@ -63,7 +64,8 @@ class StackCollectorTest : public testing::Test {
                    .image = image_,
                    .name = name,
                    .kernel = kernel,
-                   .user = user});
+                   .user = user,
+                   .user_by_kernel = true});
   }
 
   static void expect_balance(const StackCollector& collector) {
@@ -89,7 +91,8 @@ constexpr std::string_view kMaps =
 TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   // The first is where it stands, the others where it returns to: those were called from before.
   add(collector, 5, {0x7010, 0x1101, 0x9021, 0xb011}, {0xffffffff81000000});
   add(collector, 5, {0x7010, 0x1101, 0x9021, 0xb011}, {0xffffffff81000000});
@@ -107,7 +110,8 @@ TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
 TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 5, {0x1100});
   map(5, "20000-30000 r-xp 0 fe:01 13 /nowhere/late.so\n");
   add(collector, 5, {0x20010});
@@ -121,7 +125,8 @@ TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {
 TEST_F(StackCollectorTest, AnotherProgramOfTheSameProcessIsReadAnew) {
   add_process(5, "sh", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 5, {0x1100});
   add_process(5, "tool", "1000-3000 r-xp 0 fe:01 14 /nowhere/tool\n");
   image_++;
@@ -131,7 +136,8 @@ TEST_F(StackCollectorTest, AnotherProgramOfTheSameProcessIsReadAnew) {
 
 TEST_F(StackCollectorTest, AProcessThatIsGoneIsCalledAsItsThread) {
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 9, {0x1100, 0x2200}, {}, 9, "short lived");
   EXPECT_EQ(processes.unread(), 1u);
   EXPECT_EQ(stacks::folded(collector.finish(names_)), "short lived;[unknown];[unknown] 1\n");
@@ -140,7 +146,8 @@ TEST_F(StackCollectorTest, AProcessThatIsGoneIsCalledAsItsThread) {
 TEST_F(StackCollectorTest, ASampleWithoutAFrameIsCountedStill) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 5, {});
   expect_balance(collector);
   EXPECT_EQ(stacks::folded(collector.finish(names_)), "shop;[unknown] 1\n");
@@ -151,7 +158,8 @@ TEST_F(StackCollectorTest, WhatNobodyWantsIsCountedAndNotRead) {
   add_process(6, "secret", kMaps);
   unwanted_ = "secret";
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes);
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
   add(collector, 6, {0x1100});
   add(collector, 5, {0x1100});
   expect_balance(collector);
@@ -163,7 +171,8 @@ TEST_F(StackCollectorTest, WhatNobodyWantsIsCountedAndNotRead) {
 TEST_F(StackCollectorTest, StacksBeyondTheLimitCountForTheirProcess) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes, {.stacks = 2, .frames = 100, .owners = 100});
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 2, .frames = 100, .owners = 100});
   for (uint64_t i = 0; i < 5; i++) {
     add(collector, 5, {0x1100 + i});
   }
@@ -177,7 +186,8 @@ TEST_F(StackCollectorTest, StacksBeyondTheLimitCountForTheirProcess) {
 TEST_F(StackCollectorTest, FramesBeyondTheLimitToo) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes, {.stacks = 100, .frames = 3, .owners = 100});
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 100, .frames = 3, .owners = 100});
   add(collector, 5, {0x1100, 0x1200});
   add(collector, 5, {0x1100, 0x1300, 0x1400});
   add(collector, 5, {0x1100, 0x1200});
@@ -190,7 +200,8 @@ TEST_F(StackCollectorTest, FramesBeyondTheLimitToo) {
 TEST_F(StackCollectorTest, ThreadsBeyondTheLimitAreTheirProcess) {
   add_process(5, "shop", kMaps);
   SampledProcesses processes = make_processes();
-  StackCollector collector(processes, {.stacks = 100, .frames = 100, .owners = 10});
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 100, .frames = 100, .owners = 10});
   for (uint32_t thread = 100; thread < 200; thread++) {
     add(collector, 5, {0x1100}, {}, thread);
   }
@@ -198,6 +209,75 @@ TEST_F(StackCollectorTest, ThreadsBeyondTheLimitAreTheirProcess) {
   const Profile profile = collector.finish(names_);
   EXPECT_EQ(stacks::folded(profile), "shop;app+0x600 100\n");
   EXPECT_LE(profile.owners.size(), 10u);
+}
+
+CodeEvent mapped(uint32_t pid, uint64_t address, std::string_view path,
+                 std::span<const uint8_t> build_id) {
+  return {.kind = CodeEventKind::kMapped,
+          .time_ns = 0,
+          .pid = Pid{pid},
+          .address = address,
+          .size = 0x1000,
+          .build_id = build_id,
+          .path = path};
+}
+
+constexpr std::array<uint8_t, 2> kBuild = {0xab, 0xcd};
+
+// Nothing of these processes is in /proc any more when their samples are read.
+TEST_F(StackCollectorTest, ProcessesThatAreGoneAreKnownByEvents) {
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{9}});
+  processes.apply(mapped(9, 0x1000, "/bin/short", kBuild));
+  add(collector, 9, {0x1100}, {}, 9, "short");
+  processes.apply({.kind = CodeEventKind::kExited, .pid = Pid{9}});
+  add(collector, 9, {0x1200}, {}, 9, "short");
+  EXPECT_THAT(stacks::folded(collector.finish(names_)),
+              testing::AllOf(testing::HasSubstr("short;short+0x100 1"),
+                             testing::HasSubstr("short;short+0x200 1")));
+}
+
+TEST_F(StackCollectorTest, AProgramThatStillMapsItsLibrariesIsLookedAtAgain) {
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{9}});
+  add(collector, 9, {0x1100}, {}, 9, "short");
+  processes.apply(mapped(9, 0x1000, "/bin/short", kBuild));
+  add(collector, 9, {0x1100}, {}, 9, "short");
+  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("short;short+0x100 1"));
+}
+
+TEST_F(StackCollectorTest, AChildHasWhatItsParentHas) {
+  add_process(5, "shop", "1000-2000 r-xp 00000000 fe:01 77 /bin/shop\n");
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  processes.apply({.kind = CodeEventKind::kForked, .pid = Pid{9}, .parent = Pid{5}});
+  processes.apply({.kind = CodeEventKind::kForked, .pid = Pid{10}, .parent = Pid{5}});
+  EXPECT_EQ(reads_, 1) << "the parent, once";
+  add(collector, 10, {0x1100}, {}, 10, "child");
+  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("child;shop+0x100 1"));
+}
+
+TEST_F(StackCollectorTest, OneBuildIsOneModuleWhateverItsPath) {
+  SampledProcesses processes = make_processes();
+  for (const uint32_t pid : {1u, 2u}) {
+    processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{pid}});
+    processes.apply(mapped(pid, 0x1000 * pid, pid == 1 ? "/a/lib" : "/b/lib", kBuild));
+  }
+  constexpr std::array<uint8_t, 2> kOther = {1, 2};
+  processes.apply(mapped(2, 0x9000, "/a/lib", kOther));
+  ModuleTable& modules = processes.modules();
+  const auto first = processes.live().of(Pid{1});
+  const auto second = processes.live().of(Pid{2});
+  ASSERT_TRUE(first && second);
+  const uint32_t module = modules.of(Pid{1}, first->all()[0]);
+  EXPECT_EQ(modules.of(Pid{2}, second->all()[0]), module);
+  EXPECT_NE(modules.of(Pid{2}, second->all()[1]), module);
+  EXPECT_EQ(modules.all()[module].build_id, "abcd");
 }
 
 }  // namespace

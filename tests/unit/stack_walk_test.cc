@@ -59,7 +59,8 @@ class OwnCode : public RowSource {
         mappings_.push_back({.begin = begin,
                              .end = begin + segment.p_memsz,
                              .bias = info.dlpi_addr,
-                             .file = number});
+                             .file = number,
+                             .pad = 0});
       }
     }
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -314,7 +315,8 @@ TEST(StackWalk, ACircleIsBounded) {
   constexpr uint64_t kCode = 0x40'0000;
   constexpr uint64_t kStack = 0x70'0000;
   constexpr size_t kFrames = 5000;
-  const MappedCode code({{.begin = kCode, .end = kCode + 16, .bias = 0, .file = kNoFile}});
+  const MappedCode code(
+      {{.begin = kCode, .end = kCode + 16, .bias = 0, .file = SONDE_NO_FILE, .pad = 0}});
   std::vector<uint64_t> words;
   for (size_t i = 1; i <= kFrames; i++) {
     words.push_back(kStack + i * 16);

@@ -45,7 +45,7 @@ class WalkerTest : public testing::Test {
 
   std::array<uint64_t, kWalkRegisters> registers_{};
   std::vector<uint64_t> words_ = std::vector<uint64_t>(kWords);
-  MappedCode code_{{{.begin = kCode, .end = kCode + 0x1000, .bias = kCode, .file = 0}}};
+  MappedCode code_{{{.begin = kCode, .end = kCode + 0x1000, .bias = kCode, .file = 0, .pad = 0}}};
   sonde_frame frame_{
       .pc = kCode + 7, .sp = kStack, .fp = 0x1234, .exact = 1, .innermost = 1, .reserved = {}};
 };
@@ -224,8 +224,8 @@ TEST(FindRow, AgreesWithAPlainSearchForEveryCount) {
 }
 
 TEST(MappedCode, FindsWhatContainsAnAddress) {
-  const MappedCode code({{.begin = 0x3000, .end = 0x4000, .bias = 0, .file = 2},
-                         {.begin = 0x1000, .end = 0x2000, .bias = 0, .file = 1}});
+  const MappedCode code({{.begin = 0x3000, .end = 0x4000, .bias = 0, .file = 2, .pad = 0},
+                         {.begin = 0x1000, .end = 0x2000, .bias = 0, .file = 1, .pad = 0}});
   EXPECT_EQ(code.find(0xfff), nullptr);
   EXPECT_EQ(code.find(0x1000)->file, 1U);
   EXPECT_EQ(code.find(0x1fff)->file, 1U);

@@ -56,6 +56,7 @@ struct Command {
   X(replay)               \
   X(profile)              \
   X(compare)              \
+  X(symbolize)            \
   X(doctor)               \
   X(config)               \
   X(completion)           \

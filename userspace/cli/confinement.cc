@@ -30,12 +30,12 @@ confine::CapabilitySet needed_later(const std::function<bool()>& map_read) {
   return needed | (has_bpf ? kBpf : kAdmin);
 }
 
-Confinement confine_process(confine::CapabilitySet keep, std::span<const std::string_view> but) {
+Confinement confine_process(confine::CapabilitySet keep, confine::LeftOut left_out) {
   Confinement out;
   if (auto done = confine::keep_only(keep); !done) {
     out.missing.push_back("all capabilities are kept: " + done.error().what);
   }
-  if (auto done = confine::filter_calls(but); !done) {
+  if (auto done = confine::filter_calls(left_out); !done) {
     out.missing.push_back("every system call stays allowed: " + done.error().what);
   }
   if (confine::landlock_version() == 0) {

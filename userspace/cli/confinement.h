@@ -4,12 +4,11 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "userspace/cli/checklist.h"
+#include "userspace/confine/call_filter.h"
 #include "userspace/confine/capabilities.h"
 
 namespace sonde::cli {
@@ -25,9 +24,8 @@ struct Confinement {
 confine::CapabilitySet needed_later(const std::function<bool()>& map_read);
 
 // Gives up the rest, for this thread and those it starts from now on. What is not possible on this
-// kernel is left and named. but: calls that stay allowed, as filter_calls() takes them.
-Confinement confine_process(confine::CapabilitySet keep,
-                            std::span<const std::string_view> but = {});
+// kernel is left and named. left_out: as filter_calls() takes it.
+Confinement confine_process(confine::CapabilitySet keep, confine::LeftOut left_out = nullptr);
 
 // For the thread that answers the network, which needs nothing at all: first thing on it, after
 // confine_process().

@@ -66,7 +66,7 @@ std::string contradiction(const ProfileConfig& wish) {
   return {};
 }
 
-void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
+void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples, uint64_t unnamed) {
   const auto of = [&](sonde_sample_counter which) { return counts.kernel[which]; };
   fmt::print(stderr, "sonde: {} samples on {} CPUs ({} while a CPU was idle, {} of others)",
              counts.collected.kept + counts.collected.cut, samples.cpus(), of(SONDE_SAMPLES_idle),
@@ -79,10 +79,26 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples) {
   tell(of(SONDE_SAMPLES_ring_full), "lost, the ring was full");
   tell(counts.misread, "not understood");
   tell(counts.collected.cut, "without their stack, for want of room");
-  tell(of(SONDE_SAMPLES_user_cut) + of(SONDE_SAMPLES_kernel_cut), "deeper than 127 frames");
+  tell(of(SONDE_SAMPLES_kernel_cut), "deeper in the kernel than 127 frames");
+  tell(of(SONDE_SAMPLES_user_cut), "deeper in the program than is walked");
   tell(of(SONDE_SAMPLES_user_unreadable), "whose stack could not be walked");
   tell(counts.unread, "processes gone before they could be read");
+  tell(unnamed, "files whose symbols could not be read");
   fmt::print(stderr, "\n");
+  const UnwindingCounts& unwound = counts.unwound;
+  if (unwound.stacks > 0) {
+    fmt::print(stderr, "sonde: {} stacks of programs, {} of them whole ({:.1f} %)", unwound.stacks,
+               unwound.whole,
+               100.0 * static_cast<double>(unwound.whole) / static_cast<double>(unwound.stacks));
+    tell(unwound.guessed, "with guessed frames");
+    tell(unwound.copied, "completed from a copy");
+    for (size_t end = 0; end < unwound.ends.size(); end++) {
+      if (end != SONDE_STEP_outermost) {
+        tell(unwound.ends[end], fmt::format("ended by {}", name_of(static_cast<sonde_step>(end))));
+      }
+    }
+    fmt::print(stderr, "\n");
+  }
 }
 
 int profile_host(const Config& config) {
@@ -114,7 +130,7 @@ int profile_host(const Config& config) {
       return failed(written.error());
     }
   }
-  tell_counts(made->counts, (*session)->samples());
+  tell_counts(made->counts, (*session)->samples(), (*session)->unnamed());
   if (path != kStandardOutput) {
     fmt::print(stderr, "sonde: written to {}\n", path);
   }
@@ -156,14 +172,14 @@ for each stack, --flame draws a picture for a browser. It ends by itself, or wit
 sampled until then is written. --every N goes on until SIGINT or SIGTERM: a profile of each N
 seconds, a file of its own in the folder that -o names, the oldest giving way.
 
-Callers are found by frame pointers: programs that were compiled without them (most C and C++ code
-of distributions) show where they run, but not always who called it. Functions that nobody knows a
-name of are told as FILE+OFFSET.
+Callers are found also in programs without frame pointers (most C and C++ code of distributions), by
+what their files say for exceptions; in code that is made at run time by frame pointers. Functions
+that nobody knows a name of are told as FILE+OFFSET. How to unwind a file is found out once and kept
+in /var/cache/sonde.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE to see what other users' programs are. sudo
-has them. Once the clocks run, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and CAP_CHECKPOINT_RESTORE are
-held of them (before 5.19 CAP_BPF too), and no program is started, no socket made and, but by
---every, no file opened for writing.
+has them. Once the clocks run, CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and
+CAP_CHECKPOINT_RESTORE are held of them, and no program is started and no socket made.
 
 Examples:
   sudo sonde profile                                 30 s of everything, to profile.pb.gz

@@ -3,9 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <array>
-#include <string_view>
-
 #include "exporters/pprof/encode.h"
 #include "userspace/base/log.h"
 #include "userspace/cli/command.h"
@@ -14,9 +11,6 @@
 
 namespace sonde::cli {
 namespace {
-
-// What keeping a folder takes, that is else refused.
-constexpr std::array<std::string_view, 3> kFolderCalls = {"openat", "renameat", "unlinkat"};
 
 struct SeriesCounts {
   uint64_t written = 0;
@@ -60,7 +54,7 @@ int profile_series(const Config& config) {
   if (!folder) {
     return failed(folder.error());
   }
-  auto session = ProfileSession::open(config, kFolderCalls);
+  auto session = ProfileSession::open(config);
   if (!session) {
     return failed(session.error());
   }

@@ -3,15 +3,18 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 #include "userspace/cli/confinement.h"
+#include "userspace/cli/extraction.h"
 #include "userspace/cli/live.h"
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/signals.h"
@@ -65,13 +68,32 @@ bool sample_for(uint64_t seconds, bool tell, Profiling& profiling) {
   return ended;
 }
 
+// Tables of code are kept: in files for other runs, and in maps for the kernel side.
+bool keeps_tables(const confine::CallRule& rule) {
+  constexpr std::array<std::string_view, 7> kOfFiles = {
+      "open", "openat", "rename", "renameat", "unlink", "unlinkat", "utimensat"};
+  return std::ranges::find(kOfFiles, rule.name) != kOfFiles.end() ||
+         (rule.name == "bpf" && rule.value == BPF_MAP_CREATE);
+}
+
+// Without it tables are made again each time.
+std::optional<Store> open_store() {
+  const std::string path = Store::default_path();
+  auto store = path.empty() ? fail("no home") : Store::open(path);
+  if (!store) {
+    log::warn("unwinding tables are not kept: {}", store.error().what);
+    return std::nullopt;
+  }
+  return std::optional<Store>(*std::move(store));
+}
+
 // When all is open and the clocks are there. Files are still found by their mappings where the
 // kernel has a capability for that: a program may run that was replaced.
-void confine_session(const CpuSamples& samples, std::span<const std::string_view> but) {
-  const Confinement done = confine_process(needed_later([&samples] {
-                                             return samples.counts().has_value();
-                                           }) | confine::capability(CAP_CHECKPOINT_RESTORE),
-                                           but);
+void confine_session() {
+  constexpr confine::CapabilitySet kKept =
+      confine::capability(CAP_SYS_PTRACE) | confine::capability(CAP_DAC_READ_SEARCH) |
+      confine::capability(CAP_CHECKPOINT_RESTORE) | confine::capability(CAP_BPF);
+  const Confinement done = confine_process(kKept, keeps_tables);
   for (const std::string& missing : done.missing) {
     log::warn("{}", missing);
   }
@@ -80,14 +102,18 @@ void confine_session(const CpuSamples& samples, std::span<const std::string_view
 }  // namespace
 
 ProfileSession::ProfileSession(const ProfileConfig& wish, HostRules rules,
+                               std::optional<Extractor> extractor,
                                std::unique_ptr<CpuSamples> samples)
     : wish_(wish),
       rules_(std::move(rules)),
+      extractor_(std::move(extractor)),
       samples_(std::move(samples)),
+      store_(open_store()),
       kallsyms_(::open("/proc/kallsyms", O_RDONLY | O_CLOEXEC)) {}
 
-Result<std::unique_ptr<ProfileSession>> ProfileSession::open(
-    const Config& config, std::span<const std::string_view> but) {
+Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& config) {
+  // First, while there is little memory to be forked with.
+  std::optional<Extractor> extractor = start_extractor();
   auto rules = host_rules(config);
   if (!rules) {
     return std::unexpected(rules.error());
@@ -102,18 +128,19 @@ Result<std::unique_ptr<ProfileSession>> ProfileSession::open(
     return std::unexpected(samples.error());
   }
   std::unique_ptr<ProfileSession> out(
-      new ProfileSession(wish, *std::move(rules), *std::move(samples)));
+      new ProfileSession(wish, *std::move(rules), std::move(extractor), *std::move(samples)));
   if (config.security.confine) {
-    confine_session(*out->samples_, but);
+    confine_session();
   }
   return out;
 }
 
 Result<ProfileSession::Made> ProfileSession::make(uint64_t seconds, bool tell) {
   Host host(rules_);
-  auto profiling = Profiling::begin(
-      *samples_, {.pid = Pid{static_cast<uint32_t>(wish_.pid)}, .service = wish_.service},
-      host.finder(), host.chooser());
+  auto profiling =
+      Profiling::begin(*samples_, store_ ? &*store_ : nullptr,
+                       {.pid = Pid{static_cast<uint32_t>(wish_.pid)}, .service = wish_.service},
+                       host.finder(), host.chooser());
   if (!profiling) {
     return std::unexpected(profiling.error());
   }
@@ -122,7 +149,7 @@ Result<ProfileSession::Made> ProfileSession::make(uint64_t seconds, bool tell) {
   if (auto stopped = (*profiling)->stop(); !stopped) {
     return std::unexpected(stopped.error());
   }
-  HostNames names(kallsyms_.get());
+  HostNames names(extractor_ ? &*extractor_ : nullptr, NameForm::kWritten, kallsyms_.get());
   out.profile = (*profiling)->finish(names);
   out.counts = (*profiling)->counts();
   return out;

@@ -3,12 +3,14 @@
 // rest, and samples as often as it is asked to. One thread, the only one of its process.
 #pragma once
 
+#include <cstdint>
 #include <memory>
-#include <span>
-#include <string_view>
+#include <optional>
 
+#include "symbolizer/store/store.h"
 #include "userspace/base/fd.h"
 #include "userspace/config/config.h"
+#include "userspace/extraction/extractor.h"
 #include "userspace/pipeline/profiling.h"
 #include "userspace/pipeline/watched_host.h"
 
@@ -16,9 +18,8 @@ namespace sonde::cli {
 
 class ProfileSession {
  public:
-  // but: calls that stay allowed when it is confined.
-  static Result<std::unique_ptr<ProfileSession>> open(const Config& config,
-                                                      std::span<const std::string_view> but = {});
+  // Before any thread runs: it starts a process that reads files.
+  static Result<std::unique_ptr<ProfileSession>> open(const Config& config);
 
   struct Made {
     Profile profile;
@@ -29,13 +30,18 @@ class ProfileSession {
   Result<Made> make(uint64_t seconds, bool tell);
 
   const CpuSamples& samples() const { return *samples_; }
+  // Files whose symbols could not be read.
+  uint64_t unnamed() const { return extractor_ ? extractor_->counts().failed : 0; }
 
  private:
-  ProfileSession(const ProfileConfig& wish, HostRules rules, std::unique_ptr<CpuSamples> samples);
+  ProfileSession(const ProfileConfig& wish, HostRules rules, std::optional<Extractor> extractor,
+                 std::unique_ptr<CpuSamples> samples);
 
   const ProfileConfig wish_;
   const HostRules rules_;
+  std::optional<Extractor> extractor_;
   const std::unique_ptr<CpuSamples> samples_;
+  const std::optional<Store> store_;
   const Fd kallsyms_;
 };
 

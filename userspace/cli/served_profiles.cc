@@ -9,6 +9,7 @@
 #include "exporters/pprof/endpoint.h"
 #include "exporters/stacks/flame.h"
 #include "exporters/web/index.h"
+#include "userspace/cli/extraction.h"
 #include "userspace/cli/live.h"
 #include "userspace/pipeline/hide_addresses.h"
 
@@ -34,23 +35,26 @@ pprof::ProfileForm flame_form() {
 
 }  // namespace
 
-ServedProfiles::ServedProfiles(const ProfileConfig& config) : frequency_(config.frequency) {
+ServedProfiles::ServedProfiles(const ProfileConfig& config)
+    : frequency_(config.frequency),
+      opened_{.samples = nullptr, .extractor = start_extractor(), .kallsyms = {}} {
   auto samples = CpuSamples::open({.hz = config.frequency, .force = config.force});
   if (!samples) {
     why_not_ = samples.error().what;
+    opened_.extractor.reset();
     return;
   }
-  samples_ = *std::move(samples);
+  opened_.samples = *std::move(samples);
   // Shows addresses to whom might see them when it was opened. Without it the kernel has no names.
-  kallsyms_ = Fd(::open("/proc/kallsyms", O_RDONLY | O_CLOEXEC));
+  opened_.kallsyms = Fd(::open("/proc/kallsyms", O_RDONLY | O_CLOEXEC));
 }
 
 void ServedProfiles::start(WatchedHost& host) {
-  if (samples_ == nullptr) {
+  if (opened_.samples == nullptr) {
     return;
   }
   profiler_ = std::make_unique<HostProfiler>(
-      std::move(samples_), std::move(kallsyms_), [&host](Pid pid) { return host.process_of(pid); },
+      std::move(opened_), [&host](Pid pid) { return host.process_of(pid); },
       [&host](const Process* process) { return !host.excludes(process); });
   desk_ = std::make_unique<ProfileDesk>([this](const ProfileOrder& order,
                                                const std::atomic<bool>& given_up) {

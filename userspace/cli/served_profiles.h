@@ -19,7 +19,8 @@ namespace sonde::cli {
 
 class ServedProfiles : private ProfileSource {
  public:
-  // Opens the sampler. If that cannot be, every order is refused with the reason.
+  // Opens the sampler, and starts the process that reads files: before any thread runs. If there is
+  // no sampler, every order is refused with the reason.
   explicit ServedProfiles(const ProfileConfig& config);
 
   // Ready to take orders: starts the thread. The host must live longer.
@@ -35,9 +36,8 @@ class ServedProfiles : private ProfileSource {
   std::expected<std::unique_ptr<OrderedProfile>, ProfileRefusal> order(ProfileOrder order) override;
 
   const uint64_t frequency_;
-  std::unique_ptr<CpuSamples> samples_;  // both until start()
-  Fd kallsyms_;
-  std::string why_not_;  // empty: they can be had
+  HostProfiler::Opened opened_;  // until start()
+  std::string why_not_;          // empty: they can be had
   std::unique_ptr<HostProfiler> profiler_;
   std::unique_ptr<ProfileDesk> desk_;
 };

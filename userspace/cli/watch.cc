@@ -197,13 +197,13 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   }
   std::atomic<bool> ready{false};
   std::atomic<web::WebServer*> serving{nullptr};
+  // First, while there is little memory to be forked with.
+  auto profiles = config.web.profiles ? std::make_unique<ServedProfiles>(config.profile) : nullptr;
   std::vector<DoorAttempt> attempts;
   auto live = Live::open(config, attempts);
   if (!live) {
     return not_opened(live.error());
   }
-  const auto profiles =
-      config.web.profiles ? std::make_unique<ServedProfiles>(config.profile) : nullptr;
   auto listener = web::WebServer::listen(web_options(config));
   if (!listener) {
     return failed(listener.error());
@@ -226,7 +226,8 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   auto server = web::WebServer::start(web_options(config), *std::move(listener),
                                       routes(config, **live, profiles.get(), ready));
   if (!server) {
-    (*live)->stop();  // it asks for metrics until then
+    (*live)->stop();
+    profiles.reset();
     return failed(server.error());
   }
   serving = server->get();
@@ -241,6 +242,7 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   (*live)->stop();
   serving = nullptr;  // the poller, which asks it, has ended
   server->reset();
+  profiles.reset();  // it asks for processes until then
   return kOk;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 
@@ -110,15 +109,16 @@ std::vector<sock_filter> filter_program(std::span<const CallRule> rules, Refusal
   return out;
 }
 
-Result<> filter_calls(std::span<const std::string_view> but) {
+Result<> filter_calls(LeftOut left_out) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail_errno("give up new privileges", errno);
   }
   // Two, since whether a refusal is told in the audit log is said for a filter as a whole. A thread
   // that is started is no news, though clone3 is refused each time.
   std::vector<CallRule> rules(call_rules().begin(), call_rules().end());
-  std::erase_if(
-      rules, [&](const CallRule& rule) { return std::ranges::find(but, rule.name) != but.end(); });
+  if (left_out != nullptr) {
+    std::erase_if(rules, left_out);
+  }
   auto done = install(rules, Refusal::kUnknown);
   return done ? install(rules, Refusal::kNotPermitted) : done;
 }

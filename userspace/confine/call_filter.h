@@ -5,7 +5,6 @@
 #include <linux/filter.h>
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "userspace/base/result.h"
@@ -18,8 +17,10 @@ namespace sonde::confine {
 std::vector<sock_filter> filter_program(std::span<const CallRule> rules, Refusal refusal,
                                         uint32_t self);
 
-// Puts the filter over all threads of this process, and those to come, for good. but: names of
-// calls whose rules are left out, for who has to do later what they refuse.
-Result<> filter_calls(std::span<const std::string_view> but = {});
+// Whether somebody has to do later what the rule refuses.
+using LeftOut = bool (*)(const CallRule& rule);
+
+// Puts the filter over all threads of this process, and those to come, for good. Null: all rules.
+Result<> filter_calls(LeftOut left_out = nullptr);
 
 }  // namespace sonde::confine

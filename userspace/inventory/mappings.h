@@ -33,6 +33,8 @@ struct Mapping {
   // As the process sees it, without " (deleted)"; "[vdso]" and the like for what is no file; empty:
   // memory without a name.
   std::string path;
+  std::string build_id = {};  // in hex, where it was told; empty: unknown
+  bool operator==(const Mapping&) const = default;
 };
 
 // One line of /proc/PID/maps without its end, if the mapping may be executed. Nothing: it may not,
@@ -49,6 +51,7 @@ class Mappings {
   // Null: nothing is mapped there that may be executed.
   const Mapping* find(uint64_t address) const;
   const std::vector<Mapping>& all() const { return mappings_; }
+  bool operator==(const Mappings&) const = default;
 
  private:
   std::vector<Mapping> mappings_;  // by start

@@ -10,8 +10,20 @@
 
 namespace sonde {
 
+// A piece of a program's stack, from a frame on whose caller nobody had found yet.
+struct CopiedStack {
+  uint64_t pc = 0;
+  uint64_t sp = 0;
+  uint64_t fp = 0;
+  bool exact = false;                   // pc is what runs next, else what a call returns to
+  bool innermost = false;               // the registers are this frame's
+  std::span<const uint64_t> registers;  // by DWARF's numbers
+  std::span<const uint8_t> bytes;       // from sp on
+};
+
 // Views live during the call that hands it over. Frames are addresses, innermost first; the first
-// of each list is where it stood, the others are where it returns to.
+// of each list is where it stood. Those of the kernel behind it are where it returns to; those of
+// the program are within the call.
 struct StackSample {
   uint64_t time_ns = 0;  // monotonic
   Pid pid{};
@@ -26,6 +38,11 @@ struct StackSample {
   std::span<const uint64_t> user;
   bool kernel_cut = false;  // it was deeper
   bool user_cut = false;
+  bool user_by_kernel = false;          // the kernel found the program's frames: as its own
+  bool missed = false;                  // not all was known that was needed to find them
+  uint16_t guessed = 0;                 // of the program's
+  uint8_t end = 0;                      // how the walk ended: sonde_step
+  const CopiedStack* copied = nullptr;  // what follows behind the last frame; null: nothing
 };
 
 }  // namespace sonde

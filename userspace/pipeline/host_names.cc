@@ -3,41 +3,34 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "symbolizer/symbols/demangle.h"
 #include "symbolizer/symbols/elf_functions.h"
 #include "userspace/base/log.h"
+#include "userspace/pipeline/module_bytes.h"
 
 namespace sonde {
 namespace {
 
-// The kernel's own object in every process: ours is the same.
-std::optional<ByteSource> own_vdso() {
-  const auto own = read_mappings(Pid{static_cast<uint32_t>(::getpid())});
-  if (!own) {
+std::optional<FileSymbols> read_symbols(const Module& module, Extractor* extractor) {
+  if (extractor == nullptr || !module.file.ok()) {
     return std::nullopt;
   }
-  const auto found = std::ranges::find(own->all(), "[vdso]", &Mapping::path);
-  if (found == own->all().end()) {
+  // A process that is gone has none, and its number may be another's by now: what is found there
+  // must be of the same build all the same.
+  const std::string root_path = fmt::format("/proc/{}/root", static_cast<uint32_t>(module.pid));
+  const Fd root(::open(root_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  auto symbols = FileSymbols::of(*extractor, {.build_id = module.build_id,
+                                              .path = module.path,
+                                              .file = module.file.get(),
+                                              .root = root.get()});
+  if (!symbols) {
+    log::debug("no names of {}: {}", module.path, symbols.error().what);
     return std::nullopt;
   }
-  return ByteSource::of_memory(
-      {reinterpret_cast<const uint8_t*>(found->start), found->end - found->start});
-}
-
-std::optional<ByteSource> bytes_of(const Module& module) {
-  if (module.kind == ModuleKind::kSpecial) {
-    return module.path == "[vdso]" ? own_vdso() : std::nullopt;
-  }
-  struct stat facts{};
-  if (!module.file.ok() || ::fstat(module.file.get(), &facts) != 0 || facts.st_size <= 0) {
-    return std::nullopt;
-  }
-  return ByteSource::of_file(module.file.get(), static_cast<uint64_t>(facts.st_size));
+  return *std::move(symbols);
 }
 
 }  // namespace
@@ -55,22 +48,33 @@ std::string HostNames::of_kernel(uint64_t address) {
   return found ? std::string(found->name) : std::string();
 }
 
-std::string HostNames::of_file(const Module& module, uint64_t offset) {
-  if (held_ != &module) {
-    held_ = &module;
-    table_.reset();
-    table_bytes_.clear();
+std::string HostNames::of_vdso(const Module& module, uint64_t offset) {
+  if (!vdso_read_) {
+    vdso_read_ = true;
     const auto bytes = bytes_of(module);
-    auto functions = bytes ? read_functions(*bytes) : fail("no file");
-    if (functions && !functions->empty()) {
-      table_bytes_ = SymbolTable::encode(*std::move(functions));
-      if (auto table = SymbolTable::over(table_bytes_)) {
-        table_ = *table;
-      }
+    auto functions = bytes ? read_functions(*bytes) : fail("no object of the kernel's");
+    vdso_bytes_ = functions ? SymbolTable::encode(*std::move(functions)) : std::string();
+    if (auto table = SymbolTable::over(vdso_bytes_)) {
+      vdso_ = *table;
     }
   }
-  const auto found = table_ ? table_->find(offset) : std::nullopt;
-  return found ? demangle(found->name) : std::string();
+  const auto found = vdso_ ? vdso_->find(offset) : std::nullopt;
+  return found ? std::string(found->name) : std::string();
+}
+
+std::string HostNames::of_file(const Module& module, uint64_t offset) {
+  auto at = tables_.find(&module);
+  if (at == tables_.end()) {
+    if (tables_.size() >= kMaxTables) {
+      tables_.clear();
+    }
+    at = tables_.emplace(&module, read_symbols(module, extractor_)).first;
+  }
+  const auto found = at->second ? at->second->find(offset) : std::nullopt;
+  if (!found) {
+    return {};
+  }
+  return form_ == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
 }
 
 std::string HostNames::of_code(Pid pid, uint64_t address) {
@@ -97,8 +101,9 @@ std::string HostNames::name(const Module& module, uint64_t offset) {
     case ModuleKind::kKernel:
       return of_kernel(offset);
     case ModuleKind::kFile:
-    case ModuleKind::kSpecial:
       return of_file(module, offset);
+    case ModuleKind::kSpecial:
+      return module.path == "[vdso]" ? of_vdso(module, offset) : std::string();
     case ModuleKind::kCode:
       return of_code(module.pid, offset);
     case ModuleKind::kUnknown:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HostNames: names of code as this host knows them now: the kernel's by kallsyms, a file's by its
-// own symbols, those of code made at run time by the map that the runtime writes. One thread.
+// symbols, those of code made at run time by the map that the runtime writes. One thread.
 #pragma once
 
 #include <map>
@@ -10,32 +10,46 @@
 #include "symbolizer/runtimes/perf_map.h"
 #include "symbolizer/symbols/kernel_symbols.h"
 #include "symbolizer/symbols/symbol_table.h"
+#include "userspace/extraction/file_symbols.h"
 #include "userspace/pipeline/frame_names.h"
 
 namespace sonde {
 
+// As people write a name, or as linkers know it.
+enum class NameForm : bool { kWritten, kLinked };
+
 class HostNames : public FrameNames {
  public:
-  // kallsyms: that file, opened by who could see addresses; -1: it is opened when it is needed.
-  explicit HostNames(int kallsyms = -1) : kallsyms_(kallsyms) {}
+  // Of files there are names as far as the extractor can give them; null: none. Borrowed. kallsyms:
+  // that file, opened by who could see addresses; -1: it is opened when it is needed.
+  explicit HostNames(Extractor* extractor, NameForm form = NameForm::kWritten, int kallsyms = -1)
+      : extractor_(extractor), form_(form), kallsyms_(kallsyms) {}
 
-  // Cheap as long as what is asked about stands in the module that was asked about before: of files
-  // one table is held at a time.
+  // Dear only for a file that was not asked about for a while: so many tables are held. Modules are
+  // told apart by where they are: one that is gone must not be followed by another there.
   std::string name(const Module& module, uint64_t offset) override;
 
+  // Modules that were asked about are about to be gone.
+  void forget() { tables_.clear(); }
+
  private:
-  static constexpr size_t kMaxPerfMaps = 256;  // held at a time
+  static constexpr size_t kMaxTables = 64;     // held at a time
+  static constexpr size_t kMaxPerfMaps = 256;  // the same
 
   std::string of_kernel(uint64_t address);
+  std::string of_vdso(const Module& module, uint64_t offset);
   std::string of_file(const Module& module, uint64_t offset);
   std::string of_code(Pid pid, uint64_t address);
 
+  Extractor* const extractor_;
+  const NameForm form_;
   const int kallsyms_;
   std::optional<KernelSymbols> kernel_;
   bool kernel_read_ = false;
-  const Module* held_ = nullptr;  // whose table it is
-  std::string table_bytes_;
-  std::optional<SymbolTable> table_;
+  std::map<const Module*, std::optional<FileSymbols>> tables_;
+  std::string vdso_bytes_;
+  std::optional<SymbolTable> vdso_;
+  bool vdso_read_ = false;
   std::map<Pid, std::optional<PerfMap>> perf_maps_;
 };
 

@@ -18,8 +18,8 @@ constexpr uint64_t kSecondNs = 1'000'000'000;
 // For whom nobody waits needs no names: they take the most time.
 class NamesWhileWanted : public FrameNames {
  public:
-  NamesWhileWanted(int kallsyms, const std::atomic<bool>& given_up)
-      : names_(kallsyms), given_up_(given_up) {}
+  NamesWhileWanted(Extractor* extractor, int kallsyms, const std::atomic<bool>& given_up)
+      : names_(extractor, NameForm::kWritten, kallsyms), given_up_(given_up) {}
   std::string name(const Module& module, uint64_t offset) override {
     return given_up_ ? std::string() : names_.name(module, offset);
   }
@@ -40,16 +40,14 @@ MetricFamily counter(std::string name, std::string help) {
 
 }  // namespace
 
-HostProfiler::HostProfiler(std::unique_ptr<CpuSamples> samples, Fd kallsyms, FindProcess find,
-                           WantProcess want)
-    : samples_(std::move(samples)),
-      kallsyms_(std::move(kallsyms)),
-      find_(std::move(find)),
-      want_(std::move(want)) {}
+HostProfiler::HostProfiler(Opened opened, FindProcess find, WantProcess want)
+    : opened_(std::move(opened)), find_(std::move(find)), want_(std::move(want)) {}
 
 Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<bool>& given_up) {
-  auto profiling =
-      Profiling::begin(*samples_, {.pid = Pid{order.pid}, .service = order.service}, find_, want_);
+  // Neither files nor maps may be made: rows are kept in memory, and stacks are copied.
+  auto profiling = Profiling::begin(
+      *opened_.samples, nullptr,
+      {.pid = Pid{order.pid}, .service = order.service, .tell_kernel = false}, find_, want_);
   if (!profiling) {
     return std::unexpected(profiling.error());
   }
@@ -63,7 +61,8 @@ Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<
     return std::unexpected(stopped.error());
   }
   book((*profiling)->counts(), given_up);
-  NamesWhileWanted names(kallsyms_.get(), given_up);
+  NamesWhileWanted names(opened_.extractor ? &*opened_.extractor : nullptr, opened_.kallsyms.get(),
+                         given_up);
   return (*profiling)->finish(names);
 }
 

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "exporters/profile_source.h"
 #include "userspace/base/fd.h"
+#include "userspace/extraction/extractor.h"
 #include "userspace/model/metrics.h"
 #include "userspace/pipeline/profiling.h"
 
@@ -18,9 +20,14 @@ namespace sonde {
 
 class HostProfiler {
  public:
-  // kallsyms: /proc/kallsyms, opened as KernelSymbols wants it; may be none.
-  HostProfiler(std::unique_ptr<CpuSamples> samples, Fd kallsyms, FindProcess find,
-               WantProcess want);
+  // What is opened before privileges are given up. extractor, kallsyms: as HostNames has them; each
+  // may be none.
+  struct Opened {
+    std::unique_ptr<CpuSamples> samples;
+    std::optional<Extractor> extractor;
+    Fd kallsyms;
+  };
+  HostProfiler(Opened opened, FindProcess find, WantProcess want);
 
   // One thread. Returns soon after given_up.
   Result<Profile> make(const ProfileOrder& order, const std::atomic<bool>& given_up);
@@ -40,8 +47,7 @@ class HostProfiler {
   };
   void book(const ProfilingCounts& counts, bool given_up);
 
-  const std::unique_ptr<CpuSamples> samples_;
-  const Fd kallsyms_;
+  Opened opened_;
   const FindProcess find_;
   const WantProcess want_;
   mutable std::mutex mutex_;  // guards fates_; held for moments only

@@ -54,6 +54,7 @@ class ModuleTable {
   const std::string proc_;
   std::vector<Module> modules_;
   std::map<Key, uint32_t> numbers_;
+  std::map<std::string, uint32_t> by_build_id_;  // of files
   size_t open_files_ = 0;
 };
 

@@ -8,6 +8,9 @@
 namespace sonde {
 namespace {
 
+// Of each CPU. As many as there are samples at the usual rates: of processes that live for a few
+// samples, and in builds without tables for the kernel side, each brings its stack.
+constexpr uint32_t kMostStacksPerSecond = 128;
 constexpr uint64_t kLookForCpusNs = 1'000'000'000;
 
 WantProcess wanted(const std::string& service, WantProcess may) {
@@ -23,13 +26,20 @@ WantProcess wanted(const std::string& service, WantProcess may) {
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, FindProcess&& find, WantProcess&& want)
-    : samples_(samples), processes_(std::move(find), std::move(want)), collector_(processes_) {}
+Profiling::Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, FindProcess&& find,
+                     WantProcess&& want)
+    : samples_(samples),
+      processes_(std::move(find), std::move(want)),
+      unwinding_(processes_, maps, store),
+      collector_(processes_, unwinding_) {}
 
-Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const ProfileWish& wish,
-                                                    FindProcess find, WantProcess may) {
-  std::unique_ptr<Profiling> out(
-      new Profiling(samples, std::move(find), wanted(wish.service, std::move(may))));
+Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
+                                                    const ProfileWish& wish, FindProcess find,
+                                                    WantProcess may) {
+  std::unique_ptr<Profiling> out(new Profiling(samples,
+                                               wish.tell_kernel ? samples.unwind() : nullptr, store,
+                                               std::move(find),
+                                               wanted(wish.service, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -38,7 +48,7 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const P
   out->counts_.misread = samples.misread();
   out->began_ns_ = out->looked_for_cpus_ns_ = monotonic_ns();
   out->began_wall_ns_ = wall_ns();
-  if (auto started = samples.start(wish.pid); !started) {
+  if (auto started = samples.start(wish.pid, kMostStacksPerSecond); !started) {
     return std::unexpected(started.error());
   }
   return out;
@@ -47,7 +57,8 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const P
 Profiling::~Profiling() { samples_.stop(); }
 
 void Profiling::read() {
-  samples_.read([this](const StackSample& sample) { collector_.add(sample); });
+  samples_.read([this](const StackSample& sample) { collector_.add(sample); },
+                [this](const CodeEvent& event) { processes_.apply(event); });
   if (const uint64_t now = monotonic_ns(); now - looked_for_cpus_ns_ >= kLookForCpusNs) {
     looked_for_cpus_ns_ = now;
     samples_.follow_cpus();
@@ -67,6 +78,7 @@ Result<> Profiling::stop() {
   }
   counts_.misread = samples_.misread() - counts_.misread;
   counts_.collected = collector_.counts();
+  counts_.unwound = unwinding_.counts();
   counts_.unread = processes_.unread();
   return {};
 }

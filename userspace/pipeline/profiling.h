@@ -17,12 +17,16 @@ namespace sonde {
 struct ProfileWish {
   Pid pid{};            // 0: every process
   std::string service;  // empty: every one
+  // Tells the kernel side of code, so that it walks stacks by itself. That takes the right to make
+  // maps; without it each stack is copied and walked here.
+  bool tell_kernel = true;
 };
 
 // What became of the samples: taken = lost + collected.seen + misread.
 struct ProfilingCounts {
   SampleCounts kernel{};  // by sonde_sample_counter
   CollectorCounts collected;
+  UnwindingCounts unwound;
   uint64_t misread = 0;
   uint64_t unread = 0;  // processes that were gone before they could be read
 };
@@ -33,9 +37,10 @@ class Profiling {
   static constexpr uint64_t kReadEveryNs = 50'000'000;
 
   // Begins to sample. want: which of the processes may be shown at all. The sampler must live
-  // longer.
-  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, const ProfileWish& wish,
-                                                  FindProcess find, WantProcess may);
+  // longer, as must the store; null: none.
+  static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, const Store* store,
+                                                  const ProfileWish& wish, FindProcess find,
+                                                  WantProcess may);
   ~Profiling();
 
   void read();
@@ -48,10 +53,12 @@ class Profiling {
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, FindProcess&& find, WantProcess&& want);
+  Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, FindProcess&& find,
+            WantProcess&& want);
 
   CpuSamples& samples_;
   SampledProcesses processes_;
+  Unwinding unwinding_;
   StackCollector collector_;
   ProfilingCounts counts_;  // those of before, until stop()
   uint64_t began_ns_ = 0;

@@ -14,6 +14,7 @@
 #include "userspace/inventory/mappings.h"
 #include "userspace/inventory/process.h"
 #include "userspace/model/stack_sample.h"
+#include "userspace/pipeline/live_mappings.h"
 #include "userspace/pipeline/module_table.h"
 
 namespace sonde {
@@ -32,7 +33,15 @@ struct SampledProcess {
   std::string container;  // empty: none
   bool wanted = true;
   Mappings mappings;
-  uint64_t read_ns = 0;  // when the mappings were
+  uint32_t readings = 0;  // of the mappings
+  uint64_t first_ns = 0;  // of its first sample
+  uint64_t read_ns = 0;   // when they were
+  uint64_t rest_ns = 0;   // until they may be again
+  uint64_t change = 0;    // of LiveMappings, at the reading
+
+  // It may still be loading its libraries.
+  bool is_young(uint64_t now_ns) const { return now_ns < first_ns + kYoungNs; }
+  static constexpr uint64_t kYoungNs = 1'000'000'000;
 };
 
 // Who the sampler asks about processes. Null: it is gone.
@@ -45,8 +54,11 @@ class SampledProcesses {
  public:
   static constexpr size_t kMaxProcesses = 8192;  // later ones are not read
   // Mappings are read again at most so often, when an address is in none of them: a library was
-  // loaded, code was made.
+  // loaded, code was made. Where that does not help the next rest is twice as long, up to the most.
   static constexpr uint64_t kReadAgainNs = 1'000'000'000;
+  // Parents of new processes that are read for their children's sake, at most so often.
+  static constexpr size_t kParentsPerSecond = 200;
+  static constexpr uint64_t kMostRestNs = 64'000'000'000;
 
   SampledProcesses(
       FindProcess find, WantProcess want,
@@ -58,20 +70,32 @@ class SampledProcesses {
   // An address of the process, at a time of the kernel's clock.
   CodePlace place_of(SampledProcess& process, uint64_t address, uint64_t now_ns);
 
-  const ModuleTable& modules() const { return modules_; }
+  // Something changed in what a process may execute; in the order of time, also with samples.
+  void apply(const CodeEvent& event);
+  const LiveMappings& live() const { return live_; }
+
+  // Code was met that is in none of the mappings.
+  void read_again(SampledProcess& process, uint64_t now_ns);
+
+  ModuleTable& modules() { return modules_; }
   uint64_t unread() const { return unread_; }  // processes that were gone
 
  private:
   using Key = std::tuple<uint32_t, uint64_t, uint64_t>;  // pid, start, image
 
   void read(SampledProcess& process, uint64_t now_ns);
+  bool has_news(const SampledProcess& process) const;
 
   const FindProcess find_;
   const WantProcess want_;
   const ReadMappings read_;
+  LiveMappings live_;
+  bool followed_ = false;  // there are events: else what was read is soon old
   ModuleTable modules_;
   std::map<Key, SampledProcess> processes_;
   uint64_t unread_ = 0;
+  uint64_t parents_since_ns_ = 0;
+  size_t parents_read_ = 0;
 };
 
 }  // namespace sonde

@@ -12,8 +12,9 @@ constexpr uint32_t kNone = ~uint32_t{0};
 
 }  // namespace
 
-StackCollector::StackCollector(SampledProcesses& processes, const CollectorLimits& limits)
-    : processes_(processes), limits_(limits) {
+StackCollector::StackCollector(SampledProcesses& processes, Unwinding& unwinding,
+                               const CollectorLimits& limits)
+    : processes_(processes), unwinding_(unwinding), limits_(limits) {
   // The first owner is everybody for whom there is no room.
   owners_.push_back({.service = "[others]", .container = {}, .thread_name = {}});
 }
@@ -62,9 +63,8 @@ bool StackCollector::collect_frames(SampledProcess& process, const StackSample& 
   for (size_t i = 0; i < sample.kernel.size(); ++i) {
     scratch_.push_back(frame_at({ModuleTable::kKernel, sample.kernel[i] - (i > 0 ? 1 : 0)}));
   }
-  for (size_t i = 0; i < sample.user.size(); ++i) {
-    CodePlace place =
-        processes_.place_of(process, sample.user[i] - (i > 0 ? 1 : 0), sample.time_ns);
+  for (const uint64_t address : unwinding_.frames_of(process, sample)) {
+    CodePlace place = processes_.place_of(process, address, sample.time_ns);
     if (place.module == ModuleTable::kUnknown) {
       place.offset = 0;  // it says nothing, and would be another place each time
     }

@@ -17,6 +17,7 @@
 #include "userspace/model/stack_sample.h"
 #include "userspace/pipeline/frame_names.h"
 #include "userspace/pipeline/sampled_processes.h"
+#include "userspace/pipeline/unwinding.h"
 
 namespace sonde {
 
@@ -35,7 +36,8 @@ struct CollectorCounts {
 
 class StackCollector {
  public:
-  explicit StackCollector(SampledProcesses& processes, const CollectorLimits& limits = {});
+  StackCollector(SampledProcesses& processes, Unwinding& unwinding,
+                 const CollectorLimits& limits = {});
 
   void add(const StackSample& sample);
 
@@ -59,6 +61,7 @@ class StackCollector {
   bool count(uint32_t owner, std::span<const uint32_t> frames);
 
   SampledProcesses& processes_;
+  Unwinding& unwinding_;
   const CollectorLimits limits_;
   CollectorCounts counts_;
   std::vector<ProfileOwner> owners_;

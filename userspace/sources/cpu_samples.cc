@@ -6,19 +6,26 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <optional>
 
+#include "bpf/shared/samples.h"
 #include "skel/cpu_samples.skel.h"
+#include "userspace/base/log.h"
 #include "userspace/kernel/kernel_types.h"
 #include "userspace/kernel/kernel_version.h"
+#include "userspace/sources/code_event_record.h"
 #include "userspace/sources/sample_record.h"
 
 namespace sonde {
 
 uint32_t sample_ring_bytes(uint64_t cpus, uint64_t hz) {
   constexpr uint64_t kUsualBytes = 700;
+  constexpr uint64_t kStacksPart = 8;  // of a second: stacks are copied for a while only
   constexpr uint64_t kLeast = 1 << 20;
   constexpr uint64_t kMost = 64 << 20;
-  return static_cast<uint32_t>(std::bit_ceil(std::clamp(cpus * hz * kUsualBytes, kLeast, kMost)));
+  return static_cast<uint32_t>(std::bit_ceil(
+      std::clamp(cpus * hz * (kUsualBytes + sizeof(sonde_stack) / kStacksPart), kLeast, kMost)));
 }
 
 Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& options) {
@@ -60,35 +67,113 @@ Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& op
     return std::unexpected(ring.error());
   }
   out->ring_ = *std::move(ring);
+  if (auto side_band = SideBand::open()) {
+    out->side_band_ = *std::move(side_band);
+  } else {
+    log::debug("{}: what processes map is read of /proc", side_band.error().what);
+  }
+  if (out->pool_->find("codes") >= 0) {
+    auto unwind = UnwindMaps::open(*out->pool_);
+    if (!unwind) {
+      return std::unexpected(unwind.error());
+    }
+    out->unwind_ = *std::move(unwind);
+  }
   return out;
 }
 
 CpuSamples::~CpuSamples() { clock_.stop(); }
 
-Result<> CpuSamples::start(Pid only) {
+Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second) {
   read({});
-  if (auto done = maps_.set_sampling({.only_pid = static_cast<uint32_t>(only), .pad = 0}); !done) {
+  if (unwind_ != nullptr) {
+    unwind_->forget_all();
+  }
+  const sonde_sampling wanted{.only_pid = static_cast<uint32_t>(only),
+                              .stacks_per_second = stacks_per_second};
+  if (auto done = maps_.set_sampling(wanted); !done) {
     return done;
+  }
+  if (side_band_ != nullptr) {
+    side_band_->start();
   }
   return clock_.start();
 }
 
-void CpuSamples::stop() { clock_.stop(); }
+void CpuSamples::stop() {
+  clock_.stop();
+  if (side_band_ != nullptr) {
+    side_band_->stop();
+  }
+}
 
-void CpuSamples::read(const Reader& reader) {
-  reader_ = &reader;
-  // All there are: what comes meanwhile is little.
-  constexpr size_t kMost = size_t{1} << 24;
-  ring_->drain(kMost);
-  reader_ = nullptr;
+void CpuSamples::keep(uint64_t time_ns, std::span<const uint8_t> bytes, bool event) {
+  kept_.push_back(
+      {.time_ns = time_ns, .first = words_.size(), .size = bytes.size(), .event = event});
+  words_.resize(words_.size() + (bytes.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t));
+  std::memcpy(words_.data() + kept_.back().first, bytes.data(), bytes.size());
+}
+
+std::span<const uint8_t> CpuSamples::bytes_of(const Kept& kept) const {
+  return {reinterpret_cast<const uint8_t*>(words_.data() + kept.first), kept.size};
 }
 
 void CpuSamples::record(std::span<const uint8_t> bytes) {
-  const auto sample = read_sample(bytes);
-  if (!sample) {
+  if (const auto sample = read_sample(bytes)) {
+    keep(sample->time_ns, bytes, false);
+  } else if (const auto stack = read_stack(bytes)) {
+    keep(stack->time_ns, bytes, false);
+  } else {
     misread_++;
-  } else if (reader_ != nullptr && *reader_) {
-    (*reader_)(*sample);
+  }
+}
+
+// The side-band is read behind the ring: it tells all that happened before the samples, and
+// perhaps more, which is put behind them.
+void CpuSamples::read(const Reader& reader, const EventReader& events) {
+  constexpr size_t kMost = size_t{1} << 24;  // all there are: what comes meanwhile is little
+  ring_->drain(kMost);
+  if (side_band_ != nullptr) {
+    side_band_->read([this](std::span<const uint8_t> bytes) {
+      if (const auto event = read_code_event(bytes)) {
+        keep(event->time_ns, bytes, true);
+      }
+    });
+  }
+  std::ranges::stable_sort(kept_, {}, &Kept::time_ns);
+  for (const Kept& kept : kept_) {
+    if (!kept.event) {
+      hand_over(bytes_of(kept), reader);
+    } else if (events) {
+      events(*read_code_event(bytes_of(kept)));
+    }
+  }
+  stacks_alone_ += stacks_.size();
+  stacks_.clear();
+  kept_.clear();
+  words_.clear();
+}
+
+void CpuSamples::hand_over(std::span<const uint8_t> bytes, const Reader& reader) {
+  auto sample = read_sample(bytes);
+  if (!sample) {
+    const uint32_t cpu = read_stack(bytes)->cpu;
+    stacks_alone_ += stacks_.contains(cpu) ? 1 : 0;
+    stacks_[cpu] = bytes;
+    return;
+  }
+  std::optional<StackRecord> stack;
+  if (const auto found = stacks_.find(sample->cpu); found != stacks_.end()) {
+    stack = read_stack(found->second);
+    stacks_.erase(found);
+    if (wants_stack(bytes) && stack->time_ns == sample->time_ns) {
+      sample->copied = &stack->stack;
+    } else {
+      stacks_alone_++;
+    }
+  }
+  if (reader) {
+    reader(*sample);
   }
 }
 

@@ -6,14 +6,19 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "userspace/base/result.h"
 #include "userspace/kernel/bpf_object.h"
 #include "userspace/kernel/cpu_clock.h"
 #include "userspace/kernel/ring.h"
 #include "userspace/kernel/sample_maps.h"
+#include "userspace/kernel/side_band.h"
+#include "userspace/kernel/unwind_maps.h"
+#include "userspace/model/code_event.h"
 #include "userspace/model/stack_sample.h"
 
 namespace sonde {
@@ -29,18 +34,21 @@ struct CpuSamplesOptions {
 class CpuSamples : private RecordReader {
  public:
   using Reader = std::function<void(const StackSample&)>;
+  using EventReader = std::function<void(const CodeEvent&)>;
 
   static Result<std::unique_ptr<CpuSamples>> open(const CpuSamplesOptions& options);
   ~CpuSamples() override;
 
-  // Begins to sample: one process, or all (0). What an earlier sampling left in the ring is thrown
-  // away.
-  Result<> start(Pid only);
+  // Begins to sample: one process, or all (0). Where unwinding needs what unwind() was not told
+  // yet, at most so many stacks a second of each CPU are copied. What an earlier sampling left in
+  // the ring is thrown away, and what unwind() was told.
+  Result<> start(Pid only, uint32_t stacks_per_second = 0);
   // Ends it. What was sampled until then stays to be read.
   void stop();
 
-  // Hands over the samples there are. To be called some times a second: the ring has room for one.
-  void read(const Reader& reader);
+  // Hands over the samples there are, and what changed in the code of processes before each. To be
+  // called some times a second: the ring has room for one.
+  void read(const Reader& reader, const EventReader& events = {});
   // Looks for CPUs that came or went.
   void follow_cpus() { clock_.follow_cpus(); }
 
@@ -48,6 +56,13 @@ class CpuSamples : private RecordReader {
   Result<SampleCounts> counts() const { return maps_.counts(); }
   // Records of the ring that were no samples: the two sides disagree.
   uint64_t misread() const { return misread_; }
+  // Null: this kernel tells no such events, or this process may not have them.
+  const SideBand* side_band() const { return side_band_.get(); }
+  // Copied stacks whose sample never came (for want of room in the ring).
+  uint64_t stacks_alone() const { return stacks_alone_; }
+
+  // What the kernel side is told of code; null in builds where it is told nothing.
+  UnwindMaps* unwind() { return unwind_.get(); }
 
   uint64_t period_ns() const { return clock_.period_ns(); }
   size_t cpus() const { return clock_.cpus(); }
@@ -59,15 +74,32 @@ class CpuSamples : private RecordReader {
         object_(std::move(object)),
         clock_(std::move(clock)),
         maps_(*pool_) {}
+  // A record of the ring or of the side-band, kept until all of one reading can be put in order.
+  struct Kept {
+    uint64_t time_ns;
+    size_t first;  // word of words_
+    size_t size;   // bytes
+    bool event;
+  };
+
   void record(std::span<const uint8_t> bytes) override;
+  void keep(uint64_t time_ns, std::span<const uint8_t> bytes, bool event);
+  std::span<const uint8_t> bytes_of(const Kept& kept) const;
+  void hand_over(std::span<const uint8_t> bytes, const Reader& reader);
 
   std::unique_ptr<MapPool> pool_;
   std::unique_ptr<BpfObject> object_;
   CpuClock clock_;
   SampleMaps maps_;
+  std::unique_ptr<UnwindMaps> unwind_;
   std::unique_ptr<Ring> ring_;
-  const Reader* reader_ = nullptr;  // during read()
+  std::unique_ptr<SideBand> side_band_;
+  std::vector<Kept> kept_;
+  std::vector<uint64_t> words_;
+  // By CPU: of the stack whose sample comes next.
+  std::map<uint32_t, std::span<const uint8_t>> stacks_;
   uint64_t misread_ = 0;
+  uint64_t stacks_alone_ = 0;
 };
 
 // Bytes of the ring for so many CPUs and samples a second of each: a second of samples of a usual

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables that other processes make: right, kept, and whatever happens to those processes.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "symbolizer/store/store.h"
+#include "symbolizer/symbols/symbol_table.h"
+#include "tests/support/made_elf.h"
+#include "userspace/extraction/extractor.h"
+#include "userspace/extraction/mapped_file.h"
+#include "userspace/extraction/worker.h"
+
+namespace sonde {
+namespace {
+
+using extraction::in_worker;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+class ExtractionTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = testing::TempDir() + "extraction.XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    above_ = folder;
+  }
+  void TearDown() override { std::filesystem::remove_all(above_); }
+
+  Extractor start(const std::string& folder = "cache") const {
+    auto started = Extractor::start({.folder = folder.empty() ? "" : above_ + "/" + folder,
+                                     .max_bytes = Store::kDefaultBytes,
+                                     .limits = {}});
+    EXPECT_TRUE(started) << started.error().what;
+    return *std::move(started);
+  }
+
+  Fd put(const std::string& path, const std::vector<uint8_t>& bytes) const {
+    const std::filesystem::path whole = above_ + "/" + path;
+    std::filesystem::create_directories(whole.parent_path());
+    std::ofstream(whole, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+    return Fd(::open(whole.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+
+  std::vector<std::string> kept() const {
+    std::vector<std::string> out;
+    for (const auto& each : std::filesystem::directory_iterator(above_ + "/cache")) {
+      out.push_back(each.path().filename());
+    }
+    return out;
+  }
+
+  std::string above_;
+};
+
+std::vector<uint8_t> file_with(const std::string& function, std::string_view id = {}) {
+  MadeElf elf;
+  if (!id.empty()) {
+    elf.add_build_id(id);
+  }
+  if (!function.empty()) {
+    elf.add_symbols(SHT_SYMTAB, {{.name = function, .address = MadeElf::kAddress + 0x1100}});
+  }
+  return elf.file();
+}
+
+// The name of what stands at 0x1100.
+std::string name_by(const Result<Fd>& table) {
+  if (!table) {
+    return "failed: " + table.error().what;
+  }
+  const auto mapped = MappedFile::of(*table);
+  const auto read = mapped ? SymbolTable::over(mapped->bytes()) : fail("not mapped");
+  if (!read) {
+    return "damaged: " + read.error().what;
+  }
+  const auto found = read->find(0x1100);
+  return found ? std::string(found->name) : "";
+}
+
+TEST_F(ExtractionTest, ATableIsMadeOnceForAllRuns) {
+  const Fd file = put("shop", file_with("sell"));
+  {
+    Extractor first = start();
+    const auto table = first.table({.build_id = {}, .path = {}, .file = file.get()});
+    EXPECT_EQ(name_by(table), "sell");
+    EXPECT_EQ(::fcntl(table->get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+    EXPECT_EQ(name_by(first.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+    EXPECT_EQ(first.counts().made, 1u);
+    EXPECT_EQ(first.counts().found, 1u);
+  }
+  Extractor second = start();
+  EXPECT_EQ(name_by(second.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+  EXPECT_EQ(second.counts().made, 0u);
+  EXPECT_EQ(second.counts().found, 1u);
+}
+
+TEST_F(ExtractionTest, OneThatIsDamagedIsMadeAnew) {
+  const Fd file = put("shop", file_with("sell"));
+  Extractor extractor = start();
+  ASSERT_TRUE(extractor.table({.build_id = "abcdef", .path = {}, .file = file.get()}));
+  EXPECT_EQ(extractor.why_not_kept(), "");
+  ASSERT_EQ(kept().size(), 1u);
+  std::ofstream(above_ + "/cache/" + kept()[0]) << "something else";
+  EXPECT_TRUE(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = file.get()}))
+                  .starts_with("damaged"));
+  EXPECT_EQ(name_by(extractor.table(
+                {.anew = true, .build_id = "abcdef", .path = {}, .file = file.get()})),
+            "sell");
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = file.get()})),
+            "sell");
+}
+
+TEST_F(ExtractionTest, OneBuildInTwoPlacesHasOneTableButNotOfAnotherUser) {
+  Extractor extractor = start();
+  const Fd one = put("one", file_with("sell"));
+  const Fd two = put("two", file_with("sell"));
+  ASSERT_TRUE(extractor.table({.build_id = "abcdef", .path = {}, .file = one.get()}));
+  ASSERT_TRUE(extractor.table({.build_id = "abcdef", .path = {}, .file = two.get()}));
+  EXPECT_EQ(kept().size(), 1u);
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "privilege: only root can give a file away";
+  }
+  const Fd false_one = put("three", file_with("swap"));
+  ASSERT_EQ(::fchown(false_one.get(), 1, 1), 0);
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = false_one.get()})),
+            "swap");
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = one.get()})),
+            "sell");
+}
+
+TEST_F(ExtractionTest, AStrippedFileTakesNoNamesFromOneThatIsNot) {
+  Extractor extractor = start();
+  const Fd stripped = put("stripped", file_with(""));
+  const Fd whole = put("whole", file_with("sell"));
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = stripped.get()})),
+            "");
+  EXPECT_EQ(name_by(extractor.table({.build_id = "abcdef", .path = {}, .file = whole.get()})),
+            "sell");
+}
+
+TEST_F(ExtractionTest, WithoutAFolderNothingIsKept) {
+  const Fd file = put("shop", file_with("sell"));
+  for (const std::string folder : {"", "shop"}) {
+    Extractor extractor = start(folder);
+    EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+    EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+    EXPECT_EQ(extractor.counts().made, 2u);
+    EXPECT_FALSE(extractor.why_not_kept().empty());
+  }
+}
+
+TEST_F(ExtractionTest, SeparateSymbolsBelowTheProcessRoot) {
+  const std::string_view id = "\xab\xcd\xef";
+  const Fd file = put("shop", file_with("", id));
+  const Fd root(::open(above_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  Extractor extractor = start();
+  const extraction::Request request = {
+      .build_id = "abcdef", .path = "/shop", .file = file.get(), .root = root.get()};
+  EXPECT_EQ(name_by(extractor.table(request)), "");
+  put("usr/lib/debug/.build-id/ab/cdef.debug", file_with("sell", id));
+  EXPECT_EQ(name_by(extractor.table(request)), "sell");
+  std::filesystem::remove_all(above_ + "/usr");
+  EXPECT_EQ(name_by(extractor.table(request)), "");
+  EXPECT_EQ(extractor.counts().made, 2u);
+}
+
+TEST_F(ExtractionTest, AFileThatIsNoneFailsAlone) {
+  Extractor extractor = start();
+  const Fd text = put("text", std::vector<uint8_t>(1000, 'x'));
+  const Fd file = put("shop", file_with("sell"));
+  EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = text.get()})),
+            "failed: no ELF file");
+  EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = -1})),
+            "failed: no request that is understood");
+  EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+  EXPECT_EQ(extractor.counts().failed, 2u);
+  EXPECT_EQ(kept().size(), 1u);
+}
+
+TEST_F(ExtractionTest, WithoutItsProcessNamesAreMissingAndNothingElse) {
+  Extractor extractor = start();
+  const Fd file = put("shop", file_with("sell"));
+  ::kill(extractor.process(), SIGINT);
+  ::kill(extractor.process(), SIGTERM);
+  EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+  ::kill(extractor.process(), SIGKILL);
+  EXPECT_FALSE(extractor.table({.build_id = {}, .path = {}, .file = file.get()}));
+  EXPECT_FALSE(extractor.table({.build_id = {}, .path = {}, .file = file.get()}));
+  EXPECT_EQ(extractor.counts().failed, 2u);
+}
+
+std::string why(const Result<Fd>& done) { return done ? "" : done.error().what; }
+
+TEST(Worker, GivesAFileOrAReason) {
+  const auto file = in_worker(
+      {}, []() -> Result<Fd> { return Fd(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC)); });
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->ok());
+  EXPECT_EQ(why(in_worker({}, []() -> Result<Fd> { return fail("for a reason"); })),
+            "for a reason");
+  EXPECT_TRUE(in_worker({}, []() -> Result<Fd> { return Fd(); }));
+}
+
+TEST(Worker, WhatEndsItEndsNothingElse) {
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            ::signal(SIGSEGV, SIG_DFL);
+                            ::raise(SIGSEGV);
+                            return Fd();
+                          })),
+            "its reader was ended by signal 11");
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            ::_exit(0);
+                            return Fd();
+                          })),
+            "its reader ended without a word");
+}
+
+TEST(Worker, HasLimits) {
+  const auto endless = []() -> Result<Fd> {
+    for (std::atomic<bool> on = true; on;) {
+    }
+    return Fd();
+  };
+  EXPECT_EQ(why(in_worker({.cpu_seconds = 1}, endless)), "its reader took too long");
+  EXPECT_EQ(why(in_worker({.seconds = 1}, endless)), "its reader took too long");
+  EXPECT_EQ(why(in_worker({.file = 1000},
+                          []() -> Result<Fd> {
+                            rlimit most{};
+                            ::getrlimit(RLIMIT_FSIZE, &most);
+                            return fail(std::to_string(most.rlim_cur));
+                          })),
+            "1000");
+  if (kSanitized) {
+    GTEST_SKIP() << "a sanitizer takes all addresses there are";
+  }
+  EXPECT_EQ(why(in_worker({.memory = 256u << 20},
+                          []() -> Result<Fd> {
+                            const std::vector<char> much(512u << 20);
+                            return Fd(much[1]);
+                          })),
+            "its reader was ended by signal 6");
+}
+
+TEST(Worker, ThatGaveUpEverythingOpensNothing) {
+  if (kSanitized) {
+    GTEST_SKIP() << "a sanitizer makes calls of its own";
+  }
+  const auto opening = []() -> Result<Fd> {
+    extraction::give_up_everything();
+    return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  };
+  EXPECT_EQ(why(in_worker({}, opening)), "its reader was ended by signal 31");
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            extraction::give_up_everything();
+                            return fail(std::string(100'000, 'x').substr(99'995));
+                          })),
+            "xxxxx");
+}
+
+}  // namespace
+}  // namespace sonde

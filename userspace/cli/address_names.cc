@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/cli/address_names.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <cstdlib>
+
+#include "symbolizer/store/store.h"
+#include "symbolizer/symbols/demangle.h"
+#include "userspace/base/log.h"
+#include "userspace/inventory/build_id.h"
+
+namespace sonde::cli {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r";
+
+// Hexadecimal, with or without 0x, and nothing behind it.
+std::optional<uint64_t> number(std::string_view word) {
+  if (word.starts_with("0x") || word.starts_with("0X")) {
+    word.remove_prefix(2);
+  }
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, 16);
+  if (error != std::errc() || end != word.data() + word.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+bool is_build_id(std::string_view text) {
+  constexpr size_t kLeast = 8;
+  return text.size() >= kLeast &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::string_view next_word(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  const std::string_view word = text.substr(0, text.find_first_of(kBlanks));
+  text.remove_prefix(word.size());
+  return word;
+}
+
+}  // namespace
+
+std::vector<std::string> AddressNames::of(std::string_view words) {
+  std::vector<std::string> out;
+  std::string_view file = scope_.file;
+  std::string_view unused;  // a file without an address so far
+  for (std::string_view word = next_word(words); !word.empty(); word = next_word(words)) {
+    const size_t plus = word.rfind("+0x");
+    const auto offset =
+        plus != std::string_view::npos && plus > 0 ? number(word.substr(plus + 1)) : std::nullopt;
+    if (offset) {
+      out.push_back(at_offset(word, word.substr(0, plus), *offset));
+    } else if (const auto address = number(word)) {
+      out.push_back(at_address(word, file, *address));
+      unused = {};
+    } else {
+      if (!unused.empty()) {
+        out.emplace_back(unused);
+      }
+      file = unused = word;
+    }
+  }
+  if (!unused.empty() || out.empty()) {
+    out.emplace_back(unused);
+  }
+  return out;
+}
+
+std::string AddressNames::at_address(std::string_view word, std::string_view file,
+                                     uint64_t address) {
+  if (!file.empty()) {
+    return in_file(word, std::string(file), address);
+  }
+  if (scope_.pid != 0) {
+    return in_process(word, address);
+  }
+  return scope_.kernel ? at_offset(word, kernel_.path, address) : std::string(word);
+}
+
+// An address as the file's own headers count it, like nm and objdump show it.
+std::string AddressNames::in_file(std::string_view word, const std::string& path,
+                                  uint64_t address) {
+  const OpenFile* file = open(path);
+  if (file == nullptr) {
+    return std::string(word);
+  }
+  for (const ElfSegment& segment : file->segments) {
+    if (address >= segment.address && address - segment.address < segment.size) {
+      return named(file->module, segment.offset + (address - segment.address));
+    }
+  }
+  return std::string(word);
+}
+
+// A place as profiles tell it.
+std::string AddressNames::at_offset(std::string_view word, std::string_view where,
+                                    uint64_t offset) {
+  if (where == kernel_.path) {
+    std::string name = names_.name(kernel_, offset);
+    return name.empty() ? std::string(word) : name;
+  }
+  if (is_build_id(where)) {
+    return of_build(word, std::string(where), offset);
+  }
+  const OpenFile* file = where.contains('/') ? open(std::string(where)) : nullptr;
+  std::string name = file != nullptr ? names_.name(file->module, offset) : std::string();
+  return name.empty() ? std::string(word) : name;
+}
+
+// By the file that was named, if it is that build, else by the largest table that is kept of it.
+std::string AddressNames::of_build(std::string_view word, const std::string& build_id,
+                                   uint64_t offset) {
+  if (!scope_.file.empty()) {
+    const OpenFile* file = open(scope_.file);
+    if (file != nullptr && file->module.build_id == build_id) {
+      std::string name = names_.name(file->module, offset);
+      return name.empty() ? std::string(word) : name;
+    }
+  }
+  auto at = builds_.find(build_id);
+  if (at == builds_.end()) {
+    if (builds_.size() >= kMaxBuilds) {
+      builds_.clear();
+    }
+    at = builds_.emplace(build_id, std::nullopt).first;
+    if (const auto store = Store::open(Store::default_path())) {
+      for (const std::string& each : store->names(build_id + "-")) {
+        auto read = each.ends_with(".sym") ? FileSymbols::in(store->find(each)) : fail("no table");
+        if (read) {
+          at->second.emplace(*std::move(read));
+          break;
+        }
+      }
+    }
+  }
+  const auto found = at->second ? at->second->find(offset) : std::nullopt;
+  if (!found) {
+    return std::string(word);
+  }
+  return scope_.form == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
+}
+
+std::string AddressNames::in_process(std::string_view word, uint64_t address) {
+  if (!process_read_) {
+    process_read_ = true;
+    if (auto read = read_mappings(Pid{scope_.pid})) {
+      process_.emplace(*std::move(read), ModuleTable());
+    } else {
+      tell(read.error());
+    }
+  }
+  const Mapping* mapping = process_ ? process_->mappings.find(address) : nullptr;
+  if (mapping == nullptr) {
+    return std::string(word);
+  }
+  const Module& module = process_->modules.all()[process_->modules.of(Pid{scope_.pid}, *mapping)];
+  const bool of_file = module.kind == ModuleKind::kFile || module.kind == ModuleKind::kSpecial;
+  return named(module, of_file ? address - mapping->start + mapping->offset : address);
+}
+
+std::string AddressNames::named(const Module& module, uint64_t offset) {
+  std::string name = names_.name(module, offset);
+  return name.empty() ? place_name(module, offset) : name;
+}
+
+const AddressNames::OpenFile* AddressNames::open(const std::string& path) {
+  if (const auto found = files_.find(path); found != files_.end()) {
+    return found->second.get();
+  }
+  if (files_.size() >= kMaxFiles) {
+    names_.forget();
+    files_.clear();
+  }
+  std::unique_ptr<OpenFile>& out = files_[path];
+  Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat facts{};
+  if (!file.ok() || ::fstat(file.get(), &facts) != 0) {
+    tell(fail_errno(path, errno).error());
+    return nullptr;
+  }
+  const auto size = static_cast<uint64_t>(std::max<off_t>(facts.st_size, 0));
+  const auto elf = ElfFile::open(ByteSource::of_file(file.get(), size));
+  if (!elf) {
+    tell({.what = path + ": " + elf.error().what});
+    return nullptr;
+  }
+  std::array<char, PATH_MAX> whole{};
+  const bool resolved = ::realpath(path.c_str(), whole.data()) != nullptr;
+  std::string build_id = read_build_id(file.get());
+  out = std::make_unique<OpenFile>(
+      OpenFile{.module = {.kind = ModuleKind::kFile,
+                          .path = resolved ? std::string(whole.data()) : path,
+                          .build_id = std::move(build_id),
+                          .file = std::move(file),
+                          .pid = Pid{static_cast<uint32_t>(::getpid())}},
+               .segments = elf->segments()});
+  return out.get();
+}
+
+void AddressNames::tell(const Error& error) {
+  failures_++;
+  log::error("{}", error.what);
+}
+
+}  // namespace sonde::cli

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "userspace/base/log.h"
+#include "userspace/cli/address_names.h"
+#include "userspace/cli/command.h"
+
+namespace sonde::cli {
+namespace {
+
+constexpr size_t kMaxLine = size_t{64} * 1024;
+
+struct Wish {
+  AddressScope scope;
+  std::string words;  // empty: they are read from standard input
+};
+
+// What follows a flag: behind it ("-p12", "--pid=12") or as the next word.
+std::optional<std::string_view> value_of(std::span<const std::string_view>& words,
+                                         std::string_view letter, std::string_view flag) {
+  const std::string_view word = words[0];
+  const std::string with_value = std::string(flag) + "=";
+  if (word.starts_with(with_value)) {
+    return word.substr(with_value.size());
+  }
+  if (word == letter || word == flag) {
+    if (words.size() < 2) {
+      return std::string_view();
+    }
+    words = words.subspan(1);
+    return words[0];
+  }
+  return std::nullopt;
+}
+
+// Wrong: what a person should know.
+Result<Wish> read_wish(std::span<const std::string_view> words) {
+  Wish out;
+  bool flags = true;
+  for (; !words.empty(); words = words.subspan(1)) {
+    const std::string_view word = words[0];
+    if (!flags || !word.starts_with('-')) {
+      out.words.append(out.words.empty() ? "" : " ").append(word);
+    } else if (word == "--") {
+      flags = false;
+    } else if (word == "-k" || word == "--kernel") {
+      out.scope.kernel = true;
+    } else if (word == "--no-demangle") {
+      out.scope.form = NameForm::kLinked;
+    } else if (const auto file = value_of(words, "-e", "--file")) {
+      if (file->empty()) {
+        return fail("-e needs a file");
+      }
+      out.scope.file = *file;
+    } else if (const auto pid = value_of(words, "-p", "--pid")) {
+      const auto [end, error] =
+          std::from_chars(pid->data(), pid->data() + pid->size(), out.scope.pid);
+      if (error != std::errc() || end != pid->data() + pid->size() || out.scope.pid == 0) {
+        return fail("-p needs the number of a process");
+      }
+    } else {
+      return fail("unknown flag " + std::string(word));
+    }
+  }
+  const AddressScope& scope = out.scope;
+  if ((scope.file.empty() ? 0 : 1) + (scope.pid != 0 ? 1 : 0) + (scope.kernel ? 1 : 0) > 1) {
+    return fail("-e, -p and --kernel are three places: choose one");
+  }
+  return out;
+}
+
+bool print(const std::vector<std::string>& names) {
+  return std::ranges::all_of(names, [](const std::string& name) {
+    return std::fwrite(name.data(), 1, name.size(), stdout) == name.size() &&
+           std::fputc('\n', stdout) != EOF;
+  });
+}
+
+// Line by line; what was read at once is answered before more is waited for.
+Result<> answer_input(AddressNames& names) {
+  std::string text;
+  while (true) {
+    const size_t had = text.size();
+    text.resize(had + kMaxLine);
+    const ssize_t n = ::read(STDIN_FILENO, text.data() + had, kMaxLine);
+    if (n < 0 && errno == EINTR) {
+      text.resize(had);
+      continue;
+    }
+    if (n < 0) {
+      return fail_errno("read standard input", errno);
+    }
+    text.resize(had + static_cast<size_t>(n));
+    if (n == 0 && !text.empty()) {
+      text += '\n';  // the last line has no end
+    }
+    size_t done = 0;
+    for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', done)) {
+      const std::string_view line = std::string_view(text).substr(done, end - done);
+      done = end + 1;
+      if (!print(names.of(line))) {
+        return fail_errno("write to standard output", errno);
+      }
+    }
+    text.erase(0, done);
+    if (std::fflush(stdout) != 0) {
+      return fail_errno("write to standard output", errno);
+    }
+    if (n == 0) {
+      return {};
+    }
+    if (text.size() > kMaxLine) {
+      return fail("a line of input that does not end");
+    }
+  }
+}
+
+int run(const Config& /*config*/, const Arguments& arguments) {
+  const auto wish = read_wish(arguments.words);
+  if (!wish) {
+    fmt::print(stderr, "sonde symbolize: {}; `sonde symbolize --help` tells more\n",
+               wish.error().what);
+    return kWrongUse;
+  }
+  auto extractor = Extractor::start();
+  if (!extractor) {
+    log::warn("functions of files have no names: {}", extractor.error().what);
+  } else if (!extractor->why_not_kept().empty()) {
+    log::info("tables of symbols are not kept: {}", extractor->why_not_kept());
+  }
+  AddressNames names(extractor ? &*extractor : nullptr, wish->scope);
+  if (!wish->words.empty()) {
+    print(names.of(wish->words));
+  } else if (const auto done = answer_input(names); !done) {
+    log::error("{}", done.error().what);
+    return kFailure;
+  }
+  return std::fflush(stdout) == 0 && names.failures() == 0 ? kOk : kFailure;
+}
+
+}  // namespace
+
+const Command symbolize_command = {
+    .name = "symbolize",
+    .summary = "name the functions at addresses of files, processes and the kernel",
+    .usage = "[-e FILE | -p PID | --kernel] [[FILE] ADDRESS...]",
+    .text =
+        R"(Prints the name of the function that stands at each address, one a line. Without addresses on the
+command line it reads lines from standard input and answers each at once, so that it can stand in
+a pipe. What has no name is printed as FILE+0xOFFSET, or as it was asked for: nothing is lost, and
+there are as many answers as addresses. Addresses are hexadecimal, with or without 0x:
+
+  FILE ADDRESS...     as nm and objdump show them; FILE is a program or a library
+  ADDRESS             of the file, the process or the kernel that a flag names
+  FILE+0xOFFSET       an offset in the file, as profiles tell it; FILE has a slash in it
+  BUILDID+0xOFFSET    the same, of a build that `sonde profile` or this command saw before, or
+                      that is the file of -e
+
+  -e, --file FILE     addresses are of this file
+  -p, --pid PID       addresses are of this process, as its memory is now: libraries, [vdso], and
+                      code made at run time, if its runtime writes a perf map
+  -k, --kernel        addresses are of the kernel and its modules
+      --no-demangle   names as linkers know them: _ZN4shop4sellEv
+
+Names come from the file's own symbols, from its separate debug file (/usr/lib/debug, by build-id or
+.gnu_debuglink; of a process in its own root first), from symbols packed within it (.gnu_debugdata),
+and from the relocations of its PLT. C++ and older Rust names are shown as they were written. Files
+are read by a process of their own that may do nothing else; its tables are kept in
+/var/cache/sonde (for others than root: ~/.cache/sonde), to be removed at any time.
+
+Privileges: none for files that you may read; CAP_SYS_PTRACE for processes of other users;
+CAP_SYSLOG for the kernel, where its addresses are hidden.
+
+Examples:
+  sonde symbolize /usr/bin/python3.11 0x53f2a0 0x51e7c1
+  sonde symbolize -e ./shop < addresses.txt
+  sudo sonde symbolize -p 1234 7f3c1a2b4d10
+  sudo sonde symbolize --kernel ffffffff81a01234
+  sonde symbolize 93ac61ec5a8eb1396f9fbd350e3169a558528a40+0x8e5c4
+)",
+    .groups = {},
+    .operands = {},
+    .run = run,
+};
+
+}  // namespace sonde::cli

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Extractor: tables of files, made by other processes. Whatever a file does to them, here it is a
+// table that is missing, counted and with a reason.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "userspace/base/fd.h"
+#include "userspace/base/result.h"
+#include "userspace/extraction/request.h"
+#include "userspace/extraction/service.h"
+
+namespace sonde {
+
+struct ExtractionCounts {
+  uint64_t found = 0;  // kept since an earlier time
+  uint64_t made = 0;
+  uint64_t failed = 0;  // no table
+};
+
+class Extractor {
+ public:
+  // Time that failed requests may take in all: beyond it nothing is asked any more.
+  static constexpr uint64_t kPatienceNs = 120'000'000'000;
+
+  // Starts the process. Before any thread runs, and before the right to do so is given up.
+  static Result<Extractor> start(const extraction::ServiceOptions& options);
+  // In the usual folder, with the usual limits.
+  static Result<Extractor> start();
+
+  Extractor(Extractor&& other) noexcept;
+  Extractor& operator=(Extractor&&) = delete;
+  ~Extractor();  // ends the process
+
+  // A table, to be read; waits until it is made. One thread.
+  Result<Fd> table(const extraction::Request& request);
+
+  // Empty: tables are kept for other runs.
+  const std::string& why_not_kept() const { return why_not_kept_; }
+  const ExtractionCounts& counts() const { return counts_; }
+  pid_t process() const { return child_; }
+
+ private:
+  Extractor(Fd socket, pid_t child, int wait_ms)
+      : socket_(std::move(socket)), child_(child), wait_ms_(wait_ms) {}
+
+  Result<Fd> ask(const extraction::Request& request);
+  void end();
+
+  Fd socket_;  // none: it is dead
+  pid_t child_ = 0;
+  int wait_ms_;
+  uint64_t lost_ns_ = 0;
+  std::string why_not_kept_;
+  ExtractionCounts counts_;
+};
+
+}  // namespace sonde

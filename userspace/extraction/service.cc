@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/extraction/service.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <span>
+
+#include "symbolizer/store/store.h"
+#include "symbolizer/symbols/debug_file.h"
+#include "userspace/confine/capabilities.h"
+#include "userspace/extraction/makers.h"
+#include "userspace/extraction/message.h"
+
+namespace sonde::extraction {
+namespace {
+
+constexpr uint32_t kFinderSeconds = 10;
+
+std::optional<struct stat> facts_of(const Fd& file) {
+  struct stat facts{};
+  if (!file.ok() || ::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode) ||
+      facts.st_size <= 0) {
+    return std::nullopt;
+  }
+  return facts;
+}
+
+ByteSource source_of(const Fd& file, const struct stat& facts) {
+  return ByteSource::of_file(file.get(), static_cast<uint64_t>(facts.st_size));
+}
+
+Result<> write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      return fail_errno("write a table", errno);
+    }
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
+}
+
+// What is written where nothing is kept: to be read by whoever has it, changed by nobody.
+Result<Fd> put_in_memory(const Store::Writer& write) {
+  const Fd file(::memfd_create("sonde-table", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.ok()) {
+    return fail_errno("make a table in memory", errno);
+  }
+  if (Result<> written = write(file.get()); !written) {
+    return std::unexpected(written.error());
+  }
+  Fd out(::open(fmt::format("/proc/self/fd/{}", file.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!out.ok() ||
+      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
+    return fail_errno("seal a table in memory", errno);
+  }
+  return out;
+}
+
+bool is_build_id(std::string_view text) {
+  return text.size() > 2 && text.size() <= 64 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Which table it is: of which build, of whose file - anybody can write a file with the build-id of
+// another -, how large, since a stripped one has fewer names, and which separate file its symbols
+// are from, which may come and go.
+std::string name_of(std::string_view build_id, const struct stat& file,
+                    const std::optional<struct stat>& separate, std::string_view ending) {
+  std::string out = is_build_id(build_id)
+                        ? fmt::format("{}-{}-{:x}", build_id, file.st_uid, file.st_size)
+                        : fmt::format("f-{:x}-{:x}-{:x}-{:x}-{:x}", file.st_dev, file.st_ino,
+                                      file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+  if (separate) {
+    out += fmt::format("-{:x}-{:x}-{:x}-{:x}", separate->st_dev, separate->st_ino,
+                       separate->st_mtim.tv_sec, separate->st_mtim.tv_nsec);
+  }
+  return fmt::format("{}.{}", out, ending);
+}
+
+class Service {
+ public:
+  explicit Service(const ServiceOptions& options) : limits_(options.limits) {
+    if (auto store = Store::open(options.folder, options.max_bytes)) {
+      store_.emplace(*std::move(store));
+    } else {
+      why_not_kept_ = store.error().what;
+    }
+    host_root_.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  }
+
+  // Empty: tables are kept.
+  const std::string& why_not_kept() const { return why_not_kept_; }
+
+  // The table, and whether it had to be made.
+  Result<std::pair<Fd, Answer>> answer(const Message& request) const {
+    const auto kind = static_cast<TableKind>(request.kind & 0xff);
+    const bool anew = (request.kind & 0x100) != 0;
+    const Maker* maker = maker_of(kind);
+    const std::string_view text = request.text;
+    const size_t end = text.find('\0');
+    const Fd& file = request.files[0];
+    const auto facts = facts_of(file);
+    if (maker == nullptr || end == std::string_view::npos || !facts) {
+      return fail("no request that is understood");
+    }
+    const Fd separate = find_separate(file, *facts, text.substr(end + 1), request.files[1]);
+    const auto separate_facts = facts_of(separate);
+    const std::string name = name_of(text.substr(0, end), *facts, separate_facts, maker->ending);
+    if (Fd kept = store_ && !anew ? store_->find(name) : Fd(); kept.ok()) {
+      return std::pair(std::move(kept), Answer::kFound);
+    }
+    const auto write = [&](int out) -> Result<> {
+      const auto done = in_worker(limits_, [&]() -> Result<Fd> {
+        give_up_everything();
+        const auto bytes = maker->make(
+            source_of(file, *facts),
+            separate_facts ? std::optional(source_of(separate, *separate_facts)) : std::nullopt);
+        const Result<> written = bytes ? write_all(out, *bytes) : std::unexpected(bytes.error());
+        return written ? Result<Fd>(Fd()) : std::unexpected(written.error());
+      });
+      return done ? Result<>() : std::unexpected(done.error());
+    };
+    auto made = store_ ? store_->put(name, write) : put_in_memory(write);
+    if (!made) {
+      return std::unexpected(made.error());
+    }
+    return std::pair(*std::move(made), Answer::kMade);
+  }
+
+ private:
+  // None: it has symbols of its own, or nobody has them.
+  Fd find_separate(const Fd& file, const struct stat& facts, std::string_view path,
+                   const Fd& root) const {
+    WorkerLimits limits = limits_;
+    limits.seconds = std::min(limits.seconds, kFinderSeconds);
+    auto found = in_worker(limits, [&]() -> Result<Fd> {
+      const auto elf = ElfFile::open(source_of(file, facts));
+      if (!elf) {
+        return std::unexpected(elf.error());
+      }
+      const int roots[] = {root.get(), host_root_.get()};
+      const std::span<const int> all(roots);
+      return find_debug_file(*elf, path, root.ok() ? all : all.subspan(1)).file;
+    });
+    return found ? *std::move(found) : Fd();
+  }
+
+  const WorkerLimits limits_;
+  std::optional<Store> store_;
+  std::string why_not_kept_;
+  Fd host_root_;
+};
+
+// What the process has of its parent that it does not need. It lives as long as the socket: a
+// signal to all processes of a terminal or a unit ends its parent, and that ends it.
+void be_service(int socket) {
+  constexpr confine::CapabilitySet kKept = confine::capability(CAP_DAC_READ_SEARCH);
+  ::prctl(PR_SET_NAME, "sonde-tables");
+  const auto own = static_cast<unsigned>(socket);
+  ::syscall(SYS_close_range, STDERR_FILENO + 1u, own - 1, 0);
+  ::syscall(SYS_close_range, own + 1, ~0u, 0);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    ::signal(each, SIG_IGN);
+  }
+  (void)confine::keep_only(kKept);
+}
+
+}  // namespace
+
+void serve(int socket, const ServiceOptions& options) {
+  be_service(socket);
+  const Service service(options);
+  send(socket, 0, service.why_not_kept());
+  while (const auto request = receive(socket, -1)) {
+    const auto done = service.answer(*request);
+    const auto kind = static_cast<uint32_t>(done ? done->second : Answer::kFailed);
+    if (!send(socket, kind, done ? std::string_view() : done.error().what,
+              {done ? done->first.get() : -1, -1})) {
+      break;
+    }
+  }
+  ::_exit(EXIT_SUCCESS);
+}
+
+}  // namespace sonde::extraction

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/pipeline/unwinding.h"
+
+#include <algorithm>
+
+#include "symbolizer/unwind/kernel_rows.h"
+
+namespace sonde {
+
+const MappedCode& Unwinding::code_of(SampledProcess& process) {
+  Code& code = code_[&process];
+  if (code.reading != process.readings) {
+    std::vector<CodeMapping> mappings;
+    for (const Mapping& mapping : process.mappings.all()) {
+      const uint32_t module = processes_.modules().of(process.pid, mapping);
+      const auto bias = rows_.bias_of(module, mapping);
+      mappings.push_back({.begin = mapping.start,
+                          .end = mapping.end,
+                          .bias = bias.value_or(0),
+                          .file = bias ? module : SONDE_NO_FILE,
+                          .pad = 0});
+    }
+    code = {.reading = process.readings, .mapped = MappedCode(std::move(mappings))};
+  }
+  return code.mapped;
+}
+
+sonde_step Unwinding::complete(const CopiedStack& copied, const MappedCode& code, bool& guessed) {
+  StackCopy stack{};
+  std::ranges::copy(copied.registers.first(std::min(copied.registers.size(), kWalkRegisters)),
+                    stack.registers.begin());
+  stack.pc = copied.pc;
+  stack.address = copied.sp;
+  stack.bytes = copied.bytes;
+  const sonde_frame from{.pc = copied.pc,
+                         .sp = copied.sp,
+                         .fp = copied.fp,
+                         .exact = copied.exact,
+                         .innermost = copied.innermost,
+                         .reserved = {}};
+  const WalkedStack walked = walk_stack_from(from, stack, code, rows_);
+  frames_.insert(frames_.end(), walked.frames.begin(), walked.frames.end());
+  guessed = guessed || walked.guessed > 0;
+  return walked.end;
+}
+
+void Unwinding::tell_process(const SampledProcess& process, const StackSample& sample) {
+  const std::pair now(process.readings, !process.is_young(sample.time_ns));
+  auto& told = told_[&process];
+  if (told == now) {
+    return;
+  }
+  told = now;
+  (void)maps_->set_process(static_cast<uint32_t>(sample.pid), sample.started_ns, sample.image,
+                           code_[&process].mapped.all(), now.second);
+}
+
+void Unwinding::tell_pages(const MappedCode& code) {
+#if SONDE_CFI_UNWIND
+  for (const uint64_t address : frames_) {
+    const CodeMapping* mapping = code.find(address);
+    if (mapping == nullptr || mapping->file == SONDE_NO_FILE) {
+      continue;
+    }
+    const uint64_t number = (address - mapping->bias) >> SONDE_UNWIND_PAGE_BITS;
+    const sonde_page_key key{.file = mapping->file, .page = static_cast<uint32_t>(number)};
+    if (maps_->has_page(key)) {
+      continue;
+    }
+    page_.clear();
+    if (const RowsView* rows = rows_.rows_of(mapping->file)) {
+      (void)copy_page(*rows, number, rules_, page_);
+    }
+    if (maps_->add_rules(static_cast<uint32_t>(rules_told_), rules_.rules().subspan(rules_told_))) {
+      rules_told_ = rules_.rules().size();
+      (void)maps_->set_page(key, page_);
+    }
+  }
+#else
+  (void)code;
+#endif
+}
+
+std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const StackSample& sample) {
+  frames_.assign(sample.user.begin(), sample.user.end());
+  // Behind a call there may be another function already.
+  for (size_t i = sample.user_by_kernel ? 1 : frames_.size(); i < frames_.size(); i++) {
+    frames_[i]--;
+  }
+  auto end = static_cast<sonde_step>(sample.end);
+  bool guessed = sample.guessed > 0;
+  if (sample.missed || end == SONDE_STEP_no_code) {
+    const bool elsewhere =
+        sample.copied != nullptr && code_of(process).find(sample.copied->pc) == nullptr;
+    if (end == SONDE_STEP_no_code || elsewhere) {
+      processes_.read_again(process, sample.time_ns);
+    }
+    const MappedCode& code = code_of(process);
+    if (sample.copied != nullptr) {
+      end = complete(*sample.copied, code, guessed);
+    }
+    if (maps_ != nullptr && SONDE_CFI_UNWIND) {
+      tell_process(process, sample);
+      tell_pages(code);
+    }
+  }
+  if (!frames_.empty()) {
+    counts_.stacks++;
+    counts_.frames += frames_.size();
+    if (!sample.user_by_kernel || sample.copied != nullptr) {
+      counts_.ends.at(end)++;
+      counts_.whole += end == SONDE_STEP_outermost ? 1 : 0;
+    }
+    counts_.guessed += guessed ? 1 : 0;
+    counts_.copied += sample.copied != nullptr ? 1 : 0;
+  }
+  return frames_;
+}
+
+}  // namespace sonde
