@@ -81,4 +81,6 @@ execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.a OUTPU
 execute_process(COMMAND ${CMAKE_AR} x ${runtime_archive} cp-demangle.o WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
                 COMMAND_ERROR_IS_FATAL ANY)
 add_library(dep_demangle INTERFACE)
-target_link_libraries(dep_demangle INTERFACE ${CMAKE_BINARY_DIR}/cp-demangle.o)
+# Rust's stands in libiberty, which is an archive only.
+find_library(IBERTY_ARCHIVE NAMES libiberty.a REQUIRED)
+target_link_libraries(dep_demangle INTERFACE ${CMAKE_BINARY_DIR}/cp-demangle.o ${IBERTY_ARCHIVE})

@@ -135,7 +135,12 @@ static __always_inline bool copy_stack(struct walk *walk, struct sonde_sample *s
 	for (int i = 0; i < USER_REGISTERS; i++)
 		stack->registers[i] = walk->registers.of[i];
 	stack->pad = 0;
-	stack->size = copy_pages(stack, walk->frame.sp);
+	stack->address = walk->frame.sp - SONDE_STACK_BELOW;
+	stack->size = copy_pages(stack, stack->address);
+	if (!stack->size) {
+		stack->address = walk->frame.sp;
+		stack->size = copy_pages(stack, stack->address);
+	}
 	bpf_ringbuf_submit(stack, BPF_RB_NO_WAKEUP);
 	sample->flags |= SONDE_SAMPLE_COPIED;
 	return true;

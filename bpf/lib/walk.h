@@ -176,6 +176,9 @@ static __always_inline void walk_frame(struct walk *walk, struct sonde_sample *s
 		walk->not_yet = 1;
 		return;
 	}
+	/* Nobody called the trampoline of a signal: its first byte is where it stands. */
+	if (found == RULE_FOUND && rule->cfa == SONDE_CFA_SIGNAL)
+		address = walk->frame.pc;
 	if (!push_frame(sample, address)) {
 		walk->step = SONDE_STEP_too_deep;
 		return;

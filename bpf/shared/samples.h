@@ -54,6 +54,9 @@ SONDE_ASSERT_SIZE(struct sonde_sample,
 
 #define SONDE_SAMPLE_HEAD 72 /* bytes before the frames */
 
+/* What a function may keep below its stack pointer (x86-64's red zone; registers that are popped
+ * already are said to be there too). */
+#define SONDE_STACK_BELOW     128
 #define SONDE_STACK_BYTES     32768
 #define SONDE_STACK_REGISTERS 32
 
@@ -64,11 +67,12 @@ struct sonde_stack {
 	sonde_u64 time_ns;			    /* the sample's */
 	struct sonde_frame frame;		    /* from here on */
 	sonde_u64 registers[SONDE_STACK_REGISTERS]; /* if it is the innermost; DWARF's numbers */
-	sonde_u32 size;				    /* bytes from frame.sp on */
+	sonde_u64 address; /* of the first byte: at the stack pointer or a little below */
+	sonde_u32 size;	   /* in bytes */
 	sonde_u32 pad;
 	sonde_u8 bytes[SONDE_STACK_BYTES];
 };
-SONDE_ASSERT_SIZE(struct sonde_stack, 56 + 8 * SONDE_STACK_REGISTERS + SONDE_STACK_BYTES);
+SONDE_ASSERT_SIZE(struct sonde_stack, 64 + 8 * SONDE_STACK_REGISTERS + SONDE_STACK_BYTES);
 
 /* fired = idle + elsewhere + taken; taken = delivered + ring_full. X(name, help) */
 #define SONDE_SAMPLE_COUNTERS(X)                                               \

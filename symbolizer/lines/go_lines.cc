@@ -13,7 +13,8 @@ namespace sonde {
 namespace {
 
 constexpr uint32_t kNone = LineTableWriter::kNone;
-constexpr size_t kMaxDepth = 64;  // of calls inlined into one another
+constexpr size_t kBytesPerRow = 8;  // at the least, in real programs' tables
+constexpr size_t kMaxDepth = 64;    // of calls inlined into one another
 
 // What holds at an address; -1: none.
 int32_t value_at(const std::vector<GoTable::Value>& values, uint64_t address) {
@@ -42,7 +43,9 @@ class Cursor {
 class Pass {
  public:
   Pass(GoProgram& program, int out, uint64_t base)
-      : program_(program), table_(program.table()), writer_(out, base, table_.size()) {}
+      : program_(program),
+        table_(program.table()),
+        writer_(out, base, program.table_bytes() / kBytesPerRow) {}
 
   Result<LinesWritten> run() {
     for (size_t i = 0; i < table_.size(); ++i) {

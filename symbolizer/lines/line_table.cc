@@ -9,7 +9,15 @@
 namespace sonde {
 namespace {
 
-using namespace line_format;
+using line_format::Header;
+using line_format::kChecked;
+using line_format::kMaxNameBytes;
+using line_format::kMaxNodes;
+using line_format::kMaxPlaces;
+using line_format::kMaxRows;
+using line_format::kNone;
+using line_format::Node;
+using line_format::Place;
 
 template <typename T>
 T at(std::string_view column, size_t i) {
@@ -33,10 +41,10 @@ std::unexpected<Error> damaged() { return fail("a damaged table of lines"); }
 Result<LineTable> LineTable::over(std::string_view bytes) {
   Bytes in(bytes);
   Header header{};
-  if (!in.read(header) || header.magic != kMagic) {
+  if (!in.read(header) || header.magic != line_format::kMagic) {
     return fail("no table of lines");
   }
-  if (header.version != kVersion) {
+  if (header.version != line_format::kVersion) {
     return fail("a table of lines of another version");
   }
   const size_t nodes = size_t{header.nodes} * sizeof(Node);
@@ -49,15 +57,21 @@ Result<LineTable> LineTable::over(std::string_view bytes) {
       crc32c(octets(rest), crc32c(octets(in.text()))) != header.checksum) {
     return damaged();
   }
+  std::string_view body = in.text();
+  const auto take = [&body](size_t size) {
+    const std::string_view out = body.substr(0, size);
+    body.remove_prefix(size);
+    return out;
+  };
   LineTable table;
   table.base_ = header.base;
   table.rows_ = header.rows;
-  table.nodes_ = *in.take(nodes);
-  table.starts_ = *in.take(column);
-  table.row_nodes_ = *in.take(column);
-  table.row_places_ = *in.take(column);
-  table.places_ = *in.take(places);
-  table.names_ = in.text();
+  table.nodes_ = take(nodes);
+  table.starts_ = take(column);
+  table.row_nodes_ = take(column);
+  table.row_places_ = take(column);
+  table.places_ = take(places);
+  table.names_ = body;
   if (const auto checked = table.check(); !checked) {
     return std::unexpected(checked.error());
   }

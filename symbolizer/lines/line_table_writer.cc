@@ -15,7 +15,15 @@
 namespace sonde {
 namespace {
 
-using namespace line_format;
+using line_format::Header;
+using line_format::kChecked;
+using line_format::kMaxName;
+using line_format::kMaxNameBytes;
+using line_format::kMaxNodes;
+using line_format::kMaxPlaces;
+using line_format::kMaxRows;
+using line_format::Node;
+using line_format::Place;
 
 constexpr size_t kFlushed = 256u << 10;
 
@@ -163,8 +171,8 @@ Result<LinesWritten> LineTableWriter::finish() {
   }
   put(names_);
   flush();
-  Header header{.magic = kMagic,
-                .version = kVersion,
+  Header header{.magic = line_format::kMagic,
+                .version = line_format::kVersion,
                 .checksum = 0,
                 .base = base_,
                 .nodes = static_cast<uint32_t>(written_.nodes),

@@ -145,6 +145,7 @@ std::vector<std::string> Store::names(std::string_view beginning) const {
   std::erase_if(files, [&](const Kept& file) { return !file.name.starts_with(beginning); });
   std::ranges::sort(files, std::greater<>(), &Kept::size);
   std::vector<std::string> out;
+  out.reserve(files.size());
   for (Kept& file : files) {
     out.push_back(std::move(file.name));
   }
@@ -173,7 +174,7 @@ Result<Fd> Store::put(std::string_view name, const Writer& write) const {
     return give_up(fail_errno("look at a file to keep", errno));
   }
   if (static_cast<uint64_t>(facts.st_size) > max_bytes_) {
-    return give_up(fail("more than may be kept in all"));
+    return give_up(fail("more than may be kept in all", EFBIG));
   }
   Fd out(::open(draft.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!out.ok() || ::rename(draft.c_str(), path.c_str()) != 0) {

@@ -13,6 +13,10 @@
 extern "C" int __gcclibcxx_demangle_callback(const char* mangled,
                                              void (*take)(const char*, size_t, void*),
                                              void* opaque);
+// libiberty's, of the same family.
+// NOLINTNEXTLINE(readability-identifier-naming): theirs
+extern "C" int rust_demangle_callback(const char* mangled, int options,
+                                      void (*take)(const char*, size_t, void*), void* opaque);
 
 namespace sonde {
 namespace {
@@ -26,19 +30,23 @@ struct Text {
 void take(const char* piece, size_t size, void* opaque) {
   auto& text = *static_cast<Text*>(opaque);
   if (size > text.bytes.size() - text.size) {
-    // The demangler is C, owns nothing at this point but its stack, and has no other way to stop.
+    // The demanglers are C and have no other way to stop. They own nothing at this point but their
+    // stack; Rust's may own the letters of one name of other alphabets, which are then lost.
     longjmp(text.enough, 1);  // NOLINT(cert-err52-cpp,modernize-avoid-setjmp-longjmp)
   }
   std::memcpy(text.bytes.data() + text.size, piece, size);
   text.size += size;
 }
 
-bool demangle_cxx(const char* name, Text& text) {
+enum class Scheme { kCxx, kRust };
+
+bool demangle_by(Scheme scheme, const char* name, Text& text) {
   text.size = 0;
   if (setjmp(text.enough) != 0) {  // NOLINT(cert-err52-cpp,modernize-avoid-setjmp-longjmp)
     return false;
   }
-  return __gcclibcxx_demangle_callback(name, take, &text) == 0;
+  return scheme == Scheme::kRust ? rust_demangle_callback(name, 0, take, &text) == 1
+                                 : __gcclibcxx_demangle_callback(name, take, &text) == 0;
 }
 
 // Rust's older names end in "::h" and 16 digits, a hash of the crate.
@@ -81,15 +89,17 @@ std::string without_rust_escapes(std::string_view text) {
 
 std::string demangle_plain(std::string_view name) {
   std::string whole(name);
-  if (!name.starts_with("_Z") || name.size() > kMaxMangled || name.contains('\0')) {
+  const Scheme scheme = name.starts_with("_R") ? Scheme::kRust : Scheme::kCxx;
+  if ((scheme == Scheme::kCxx && !name.starts_with("_Z")) || name.size() > kMaxMangled ||
+      name.contains('\0')) {
     return whole;
   }
   Text text;
-  if (!demangle_cxx(whole.c_str(), text) || text.size == 0) {
+  if (!demangle_by(scheme, whole.c_str(), text) || text.size == 0) {
     return whole;
   }
   std::string_view read(text.bytes.data(), text.size);
-  if (!has_rust_hash(read)) {
+  if (scheme == Scheme::kRust || !has_rust_hash(read)) {
     return std::string(read);
   }
   read.remove_suffix(19);

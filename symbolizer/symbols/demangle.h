@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A symbol's name as its language writes it: C++ (Itanium ABI) and Rust's older scheme, which
-// looks like it. A stub's keeps its "@plt".
+// A symbol's name as its language writes it: C++ (Itanium ABI) and Rust, its v0 scheme and the
+// older one that looks like C++. A stub's keeps its "@plt".
 #pragma once
 
 #include <string>

@@ -10,6 +10,7 @@
 
 #include "symbolizer/symbols/debug_data.h"
 #include "symbolizer/symbols/elf_sections.h"
+#include "symbolizer/symbols/go_functions.h"
 #include "symbolizer/symbols/plt_names.h"
 
 namespace sonde {
@@ -140,6 +141,11 @@ Result<std::vector<FunctionSymbol>> read_functions(ByteSource source,
   }
   if (!own.whole) {
     std::ranges::move(packed_symbols(source, *file), std::back_inserter(out));
+  }
+  if (!own.whole) {
+    // Of a Go program, which has names for its own use when it has no symbols.
+    auto go = read_go_functions(source);
+    std::ranges::move(go.value_or(std::vector<FunctionSymbol>()), std::back_inserter(out));
   }
   std::ranges::move(plt_names(*file), std::back_inserter(out));
   return std::move(out);

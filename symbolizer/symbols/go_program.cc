@@ -80,60 +80,48 @@ bool GoProgram::open_table(uint64_t text_section) {
     return false;
   }
   table_ = *table;
-  look_for_module();
-  if (module_text_ != 0) {
-    table_ = *GoTable::over(bytes_, module_text_);
+  const std::vector<uint64_t> words = find_module();
+  if (words.empty()) {
+    return true;
   }
+  table = GoTable::over(bytes_, words[kModuleText]);
+  table_ = table ? *table : table_;
+  // Which word says where inlined calls lie differs from version to version: the one that fits.
+  const auto word = std::ranges::find_if(words.begin() + kModuleText + 1, words.end(),
+                                         [this](uint64_t at) { return are_calls_at(at); });
+  calls_ = word == words.end() ? 0 : *word;
   return true;
 }
 
-void GoProgram::look_for_module() {
+// Its words; empty: there is none.
+std::vector<uint64_t> GoProgram::find_module() const {
   std::vector<uint64_t> words(kBlock / sizeof(uint64_t));
   const std::span<uint8_t> block(reinterpret_cast<uint8_t*>(words.data()), kBlock);
   constexpr size_t kStep = kBlock - kModuleWords * sizeof(uint64_t);  // it may lie on a border
   for (const ElfSegment& segment : elf_.segments()) {
-    if (segment.executable) {
-      continue;
-    }
-    for (uint64_t done = 0; done < segment.size; done += kStep) {
+    for (uint64_t done = 0; !segment.executable && done < segment.size; done += kStep) {
       const size_t size = std::min<uint64_t>(kBlock, segment.size - done);
       if (!source_.read(segment.offset + done, block.first(size))) {
         break;
       }
-      const auto read = std::span(words).first(size / sizeof(uint64_t));
-      for (size_t i = 0; i + kModuleWords <= read.size(); ++i) {
-        if (read[i + kModuleTable] == address_ &&
-            read[i + kModuleNames] == address_ + table_->names()) {
-          return read_module(read.subspan(i, kModuleWords));
+      for (size_t i = 0; i + kModuleWords <= size / sizeof(uint64_t); ++i) {
+        if (words[i + kModuleTable] == address_ &&
+            words[i + kModuleNames] == address_ + table_.names()) {
+          return {&words[i], &words[i] + kModuleWords};
         }
       }
     }
   }
-}
-
-// Which word says where inlined calls lie differs from version to version: the one that fits.
-void GoProgram::read_module(std::span<const uint64_t> words) {
-  module_text_ = words[kModuleText];
-  const auto table = GoTable::over(bytes_, module_text_);
-  if (!table) {
-    return;
-  }
-  table_ = *table;
-  for (const uint64_t word : words.subspan(kModuleText + 1)) {
-    if (are_calls_at(word)) {
-      calls_ = word;
-      return;
-    }
-  }
+  return {};
 }
 
 // Whether the first calls that were inlined into some functions look like calls.
 bool GoProgram::are_calls_at(uint64_t base) const {
   constexpr size_t kTried = 64;
   size_t tried = 0;
-  for (size_t i = 0; i < table_->size() && tried < kTried; ++i) {
-    const auto function = table_->function(i);
-    if (!function || !table_->call_tree(*function)) {
+  for (size_t i = 0; i < table_.size() && tried < kTried; ++i) {
+    const auto function = table_.function(i);
+    if (!function || !table_.call_tree(*function)) {
       continue;
     }
     const auto call = call_at(base, *function, 0);
@@ -147,16 +135,16 @@ bool GoProgram::are_calls_at(uint64_t base) const {
 
 std::optional<GoTable::Call> GoProgram::call_at(uint64_t base, const GoTable::Function& function,
                                                 int32_t number) const {
-  const auto tree = table_->call_tree(function);
+  const auto tree = table_.call_tree(function);
   if (base == 0 || !tree || number < 0) {
     return std::nullopt;
   }
   uint8_t bytes[32];
-  const auto call = std::span(bytes).first(table_->call_size());
+  const auto call = std::span(bytes).first(table_.call_size());
   const uint64_t address = base + *tree + static_cast<uint64_t>(number) * call.size();
   for (const ElfSegment& segment : elf_.segments()) {
     if (address >= segment.address && address - segment.address < segment.size) {
-      return source_.read(segment.offset + (address - segment.address), call) ? table_->call(call)
+      return source_.read(segment.offset + (address - segment.address), call) ? table_.call(call)
                                                                               : std::nullopt;
     }
   }

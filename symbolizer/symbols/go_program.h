@@ -22,7 +22,8 @@ class GoProgram {
   // What the source reads from must outlive it. Fails if it is no Go program.
   static Result<GoProgram> open(ByteSource source);
 
-  GoTable& table() { return *table_; }
+  GoTable& table() { return table_; }
+  size_t table_bytes() const { return bytes_.size(); }
   const ElfFile& elf() const { return elf_; }
 
   // One of the calls that were inlined into the function; nothing also where the linker left no
@@ -35,8 +36,7 @@ class GoProgram {
   bool read_table(uint64_t address, uint64_t offset, uint64_t size);
   bool find_by_head();
   bool open_table(uint64_t text_section);
-  void look_for_module();
-  void read_module(std::span<const uint64_t> words);
+  std::vector<uint64_t> find_module() const;
   std::optional<GoTable::Call> call_at(uint64_t base, const GoTable::Function& function,
                                        int32_t number) const;
   bool are_calls_at(uint64_t base) const;
@@ -45,8 +45,7 @@ class GoProgram {
   ElfFile elf_;
   std::vector<uint8_t> bytes_;
   uint64_t address_ = 0;  // of the table
-  std::optional<GoTable> table_;
-  uint64_t module_text_ = 0;
+  GoTable table_;
   uint64_t calls_ = 0;  // where all inlined calls lie; 0: not known
 };
 

@@ -38,6 +38,9 @@ class GoTable {
     int32_t at;  // this far from the function's begin is what its place in the source is the call's
   };
 
+  // One of no functions.
+  GoTable() = default;
+
   static bool is_head(std::span<const uint8_t, kHead> bytes);
 
   // `bytes` are borrowed. Fails unless they begin with such a table; `text`: where the program's

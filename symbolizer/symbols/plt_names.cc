@@ -130,8 +130,10 @@ class Stubs {
       const auto stub = all.subspan(at, step);
       const auto word =
           file_.machine() == Machine::kX86 ? x86_word(stub, address) : arm_word(stub, address);
-      const auto found =
-          word ? std::ranges::lower_bound(words_, *word, {}, &Word::address) : words_.end();
+      if (!word) {
+        continue;
+      }
+      const auto found = std::ranges::lower_bound(words_, *word, {}, &Word::address);
       if (found == words_.end() || found->address != *word) {
         continue;
       }

@@ -47,8 +47,10 @@ WalkedStack walk_stack_from(sonde_frame frame, const StackCopy& stack, const Map
   WalkedStack out;
   while (out.frames.size() < kMaxWalkedFrames) {
     const uint64_t at = code_of(frame);
-    out.frames.push_back(at);
-    sonde_step step = step_on_copy(stack, code, rule_for(at, code, rows), frame);
+    const sonde_rule rule = rule_for(at, code, rows);
+    // Nobody called the trampoline: its first byte is where it stands.
+    out.frames.push_back(rule.cfa == SONDE_CFA_SIGNAL ? frame.pc : at);
+    sonde_step step = step_on_copy(stack, code, rule, frame);
     if (step == SONDE_STEP_no_rule) {
       // Why a guess fails says nothing of the stack: what stays is that nothing is known.
       step = step_on_copy_by_fp(stack, code, frame) == SONDE_STEP_caller ? SONDE_STEP_caller

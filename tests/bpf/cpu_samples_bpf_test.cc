@@ -177,6 +177,16 @@ TEST_F(CpuSamplesTest, ASecondSamplingBeginsAnew) {
   expect_balance();
 }
 
+TEST_F(CpuSamplesTest, AnotherRateAndPeriodsThatDiffer) {
+  samples_->set_hz(997);
+  EXPECT_EQ(samples_->period_ns(), 1'000'000'000u / 997);
+  start_child(spin);
+  sample_child(50, Pid{static_cast<uint32_t>(child_)}, [](const StackSample&) {});
+  EXPECT_EQ(samples_->tend_clocks(), samples_->cpus());
+  sample_child(50, Pid{static_cast<uint32_t>(child_)}, [](const StackSample&) {});
+  expect_balance();
+}
+
 TEST_F(CpuSamplesTest, TheVerifierWalksLittle) {
   for (const ProgramFacts& program : samples_->programs()) {
     std::printf("sampler %s %u\n", program.name.c_str(), program.verified);

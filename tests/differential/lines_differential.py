@@ -143,6 +143,8 @@ def class_of(mine, other):
         return "no function"  # it finds none, with link-time optimisation for half of the addresses
     if same_line:
         return "several entries"  # aliases, overlapping inlined functions: it takes the first one, we the last
+    if mine[-1][0] == other[-1][0]:
+        return "another unit"  # of several that describe one function: it takes another's lines
     return "differ"
 
 

@@ -21,6 +21,7 @@ LLVM = shutil.which("llvm-symbolizer-19") or shutil.which("llvm-symbolizer")
 FILES = ["/usr/bin/python3.11", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libstdc++.so.6", SONDE]
 LONG = ["/usr/lib/jvm/java-17-openjdk-amd64/lib/server/libjvm.so", "/usr/bin/node", *sorted(glob.glob("/usr/lib/x86_64-linux-gnu/*.so.[0-9]*"))]
 SHORT_SAMPLE, LONG_SAMPLE, LIBRARY_SAMPLE = 400, 100_000, 500
+SLOW_SAMPLE = 10_000  # what eu-addr2line is asked at most: with much DWARF it takes many minutes for more
 
 
 def read(*command, given=None):
@@ -55,6 +56,16 @@ class Symbols:
                 self.code.append((start, start + size))
                 if m[1].startswith(".plt"):
                     self.stubs.append((start, start + size))
+
+    def is_data(self, name, address):
+        """Does it stand in data of that name? Without a size it reaches to the next function."""
+        for begin, end in self.data.get(name, ()):
+            if begin == end:
+                i = bisect.bisect_right(self.starts, begin)
+                end = self.starts[i] if i < len(self.starts) else begin
+            if begin <= address < end:
+                return True
+        return False
 
     def before(self, address):
         """Where the function or label at or before this address begins."""
@@ -102,7 +113,7 @@ def explained(symbols, address, ours, theirs):
     names = symbols.at[start] if start is not None else set()
     if symbols.is_stub(address):
         return "stubs are named by us alone, or by other means"
-    if ours == "" and any(begin <= address < end for begin, end in symbols.data.get(theirs, ())):
+    if ours == "" and symbols.is_data(theirs, address):
         return "data that stands among code has no name for us"
     if ours in names and theirs in names:
         return "one function of several names"
@@ -126,7 +137,7 @@ def compare(path, count, counts):
     ours = by_us(path, addresses)
     others = {"llvm-symbolizer": by_llvm(path, addresses)}
     if shutil.which("eu-addr2line"):
-        others["eu-addr2line"] = by_elfutils(path, addresses)
+        others["eu-addr2line"] = by_elfutils(path, addresses[:SLOW_SAMPLE])
     for who, theirs in others.items():
         shown = 0
         for address, mine, other in zip(addresses, ours, theirs):

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sonde symbolize` of a program whose symbols lie in each place where symbols can lie, of a process, of the kernel, in a pipe."""
 import contextlib
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -14,7 +16,10 @@ SOURCE = r"""
 #include <stdio.h>
 #include <stdlib.h>
 __attribute__((noinline, noclone, used)) static int hidden(int x) { __asm__ volatile(""); return x + 1; }
-__attribute__((noinline, noclone)) int shown(int x) { __asm__ volatile(""); return hidden(x) + 1; }
+#ifndef SHOWN
+#define SHOWN __attribute__((noinline, noclone))
+#endif
+SHOWN int shown(int x) { __asm__ volatile(""); return hidden(x) + 1; }
 int main(void) { printf("%p %d\n", (void *)&shown, shown(atoi("1"))); fflush(stdout); getchar(); return 0; }
 """
 
@@ -134,6 +139,39 @@ def of_the_kernel():
         assert symbolize(f"[kernel]+0x{addresses[0]}") == [functions[0][2]]
 
 
+def with_lines():
+    with built("-g", "-O2") as (program, at, _):
+        source = program.parent / "shop.c"
+        line = {m[1]: n for n, text in enumerate(source.read_text().splitlines(), 1) if (m := re.search(r"int (\w+)\(int", text))}
+        found = symbolize("--lines", "-e", program, f"{at['hidden']:x}", "0", "nonsense")
+        assert found == [f"hidden at {source}:{line['hidden']}", "", f"{program.name}+0x0", "", "nonsense", ""], found
+        debug = program.parent / "shop.debug"
+        run("objcopy", "--only-keep-debug", program, debug)
+        bare = stripped(program)
+        run("objcopy", f"--add-gnu-debuglink={debug}", bare)
+        assert symbolize("--lines", bare, f"{at['shown']:x}")[0] == f"shown at {source}:{line['shown']}"
+    with built("-g", "-O2", "-DSHOWN=static inline __attribute__((always_inline))") as (program, at, _):
+        found = symbolize("-l", program, f"{at['main']:x}")
+        assert re.fullmatch(r"main at \S+/shop.c:\d+", found[-2]) and found[-1] == "", found
+        inner = [symbolize("-l", program, f"{at['main'] + n:x}") for n in range(60)]
+        assert any([line.split()[0] for line in each[-3:-1]] == ["shown", "main"] for each in inner), inner
+
+
+def of_a_stripped_go_program():
+    if shutil.which("go") is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="sonde-symbolize-") as folder:
+        source = pathlib.Path(folder) / "shop.go"
+        source.write_text("package main\n\n//go:noinline\nfunc sell(x int) int { return x + 1 }\nfunc main() { println(sell(1)) }\n")
+        program = source.with_suffix("")
+        environment = {**os.environ, "GOCACHE": f"{folder}/cache", "GOFLAGS": "-mod=mod", "GO111MODULE": "off"}
+        run("go", "build", "-o", program, source, env=environment)
+        address = next(line.split()[0] for line in run("nm", program).splitlines() if line.endswith(" main.sell"))
+        run("strip", program)
+        assert symbolize(program, address) == ["main.sell"]
+        assert symbolize("--lines", program, address) == [f"main.sell at {source}:4", ""]
+
+
 def each_line_is_answered_before_the_next_is_asked():
     with built() as (program, at, _):
         command = [SONDE, "symbolize", "-e", program]
@@ -173,6 +211,8 @@ if __name__ == "__main__":
         of_a_build_that_was_seen,
         of_a_process,
         of_the_kernel,
+        with_lines,
+        of_a_stripped_go_program,
         each_line_is_answered_before_the_next_is_asked,
         as_many_answers_as_addresses,
         what_cannot_be_read_is_told,

@@ -23,6 +23,14 @@ TEST(Demangle, OlderRust) {
       "<T as core::convert::Into<U>>::into");
 }
 
+TEST(Demangle, Rust) {
+  EXPECT_EQ(demangle("_RNvCs6xxl1lAjzDf_1a4main"), "a::main");
+  EXPECT_EQ(demangle("_RNvMNtCs6xxl1lAjzDf_1a4shopINtB2_4CarthE4sellB4_"),
+            "<a::shop::Cart<u8>>::sell");
+  EXPECT_EQ(demangle("_RNCNvC1a4main0"), "a::main::{closure#0}");
+  EXPECT_EQ(demangle("_RNvC1au8gdel_5qa"), "a::gödel");
+}
+
 TEST(Demangle, AStubKeepsItsMark) {
   EXPECT_EQ(demangle("_Z1fi@plt"), "f(int)@plt");
   EXPECT_EQ(demangle("memcpy@plt"), "memcpy@plt");
@@ -30,8 +38,8 @@ TEST(Demangle, AStubKeepsItsMark) {
 }
 
 TEST(Demangle, OthersStayAsTheyAre) {
-  for (const char* name :
-       {"", "main", "_Z", "_ZN", "_Z1", "_Z99999999999f", "_RNvC1a1b", "i", "f"}) {
+  for (const char* name : {"", "main", "_Z", "_ZN", "_Z1", "_Z99999999999f", "_R", "_RNv",
+                           "_RNvC1a", "_RNvC1a9b", "i", "f"}) {
     EXPECT_EQ(demangle(name), name);
   }
   const std::string zero("_Z1f\0i", 6);
@@ -43,6 +51,37 @@ TEST(Demangle, LongNamesStayAsTheyAre) {
   EXPECT_EQ(demangle(nested), nested);
   const std::string deep = "_Z1f" + std::string(4000, 'P') + "i";
   EXPECT_FALSE(demangle(deep).empty());
+}
+
+// Where something stood before, as the scheme writes it: in base 62, less one.
+std::string back_to(size_t place) {
+  constexpr std::string_view kDigits =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  std::string out;
+  size_t left = place - 1;
+  do {
+    out.insert(out.begin(), kDigits[left % kDigits.size()]);
+    left /= kDigits.size();
+  } while (left > 0);
+  return "B" + out + "_";
+}
+
+// Pairs of pairs: each argument is the one before, twice.
+std::string rust_pairs(int levels) {
+  std::string name = "_RINvC1a1fTuuE";
+  size_t last = name.find("TuuE");
+  for (int i = 0; i < levels; ++i) {
+    const std::string back = back_to(last - 2);
+    last = name.size();
+    name.append("T").append(back).append(back).append("E");
+  }
+  return name + "E";
+}
+
+TEST(Demangle, ARustBombStaysAsItIs) {
+  EXPECT_EQ(demangle(rust_pairs(1)), "a::f::<((), ()), (((), ()), ((), ()))>");
+  EXPECT_GT(demangle(rust_pairs(7)).size(), 1000u);
+  EXPECT_EQ(demangle(rust_pairs(60)), rust_pairs(60));
 }
 
 // Each argument holds the one before it twice: 2^60 of the first.

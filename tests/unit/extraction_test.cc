@@ -3,17 +3,23 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
+#include "symbolizer/lines/line_table.h"
 #include "symbolizer/store/store.h"
 #include "symbolizer/symbols/symbol_table.h"
 #include "tests/support/made_elf.h"
+#include "userspace/confine/call_filter.h"
+#include "userspace/confine/capabilities.h"
 #include "userspace/extraction/extractor.h"
 #include "userspace/extraction/mapped_file.h"
 #include "userspace/extraction/worker.h"
@@ -39,9 +45,8 @@ class ExtractionTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(above_); }
 
   Extractor start(const std::string& folder = "cache") const {
-    auto started = Extractor::start({.folder = folder.empty() ? "" : above_ + "/" + folder,
-                                     .max_bytes = Store::kDefaultBytes,
-                                     .limits = {}});
+    auto started = Extractor::start(
+        {.folder = folder.empty() ? "" : above_ + "/" + folder, .max_bytes = Store::kDefaultBytes});
     EXPECT_TRUE(started) << started.error().what;
     return *std::move(started);
   }
@@ -163,6 +168,14 @@ TEST_F(ExtractionTest, WithoutAFolderNothingIsKept) {
   }
 }
 
+TEST_F(ExtractionTest, WhatFindsNoRoomIsNotKept) {
+  const Fd file = put("shop", file_with("sell"));
+  auto extractor = Extractor::start({.folder = above_ + "/cache", .max_bytes = 10});
+  ASSERT_TRUE(extractor);
+  EXPECT_EQ(name_by(extractor->table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
+  EXPECT_TRUE(kept().empty());
+}
+
 TEST_F(ExtractionTest, SeparateSymbolsBelowTheProcessRoot) {
   const std::string_view id = "\xab\xcd\xef";
   const Fd file = put("shop", file_with("", id));
@@ -176,6 +189,24 @@ TEST_F(ExtractionTest, SeparateSymbolsBelowTheProcessRoot) {
   std::filesystem::remove_all(above_ + "/usr");
   EXPECT_EQ(name_by(extractor.table(request)), "");
   EXPECT_EQ(extractor.counts().made, 2u);
+}
+
+// Of this very program: the compiler was asked for lines.
+TEST_F(ExtractionTest, LinesAreAnotherTable) {
+  Extractor extractor = start();
+  const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  const extraction::Request request = {
+      .kind = extraction::TableKind::kLines, .build_id = {}, .path = {}, .file = file.get()};
+  const auto table = extractor.table(request);
+  ASSERT_TRUE(table) << table.error().what;
+  const auto mapped = MappedFile::of(*table);
+  ASSERT_TRUE(mapped) << mapped.error().what;
+  const auto lines = LineTable::over(mapped->bytes());
+  ASSERT_TRUE(lines) << lines.error().what;
+  EXPECT_GT(lines->rows(), 1000u);
+  EXPECT_TRUE(extractor.table(request));
+  EXPECT_EQ(extractor.counts().made, 1u);
+  EXPECT_EQ(extractor.counts().found, 1u);
 }
 
 TEST_F(ExtractionTest, AFileThatIsNoneFailsAlone) {
@@ -203,6 +234,27 @@ TEST_F(ExtractionTest, WithoutItsProcessNamesAreMissingAndNothingElse) {
   EXPECT_EQ(extractor.counts().failed, 2u);
 }
 
+// As `sonde run` does: asked by a process that may start none, and write no file, itself.
+TEST_F(ExtractionTest, WhoIsConfinedCanAsk) {
+  const Fd file = put("shop", file_with("sell"));
+  const pid_t confined = ::fork();
+  ASSERT_GE(confined, 0);
+  if (confined == 0) {
+    bool good = false;
+    {
+      Extractor extractor = start();
+      good = confine::filter_calls().has_value() && confine::keep_only(0).has_value() &&
+             ::open((above_ + "/new").c_str(), O_CREAT | O_WRONLY, 0600) < 0 &&
+             name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})) == "sell";
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(confined, &status, 0), confined);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(kept().size(), 1u);
+}
+
 std::string why(const Result<Fd>& done) { return done ? "" : done.error().what; }
 
 TEST(Worker, GivesAFileOrAReason) {
@@ -213,6 +265,8 @@ TEST(Worker, GivesAFileOrAReason) {
   EXPECT_EQ(why(in_worker({}, []() -> Result<Fd> { return fail("for a reason"); })),
             "for a reason");
   EXPECT_TRUE(in_worker({}, []() -> Result<Fd> { return Fd(); }));
+  EXPECT_EQ(in_worker({}, []() -> Result<Fd> { return fail("full", ENOSPC); }).error().code,
+            ENOSPC);
 }
 
 TEST(Worker, WhatEndsItEndsNothingElse) {
@@ -257,15 +311,23 @@ TEST(Worker, HasLimits) {
             "its reader was ended by signal 6");
 }
 
-TEST(Worker, ThatGaveUpEverythingOpensNothing) {
+TEST(Worker, ThatGaveUpEverythingReadsAndEnds) {
   if (kSanitized) {
     GTEST_SKIP() << "a sanitizer makes calls of its own";
   }
-  const auto opening = []() -> Result<Fd> {
-    extraction::give_up_everything();
-    return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  };
-  EXPECT_EQ(why(in_worker({}, opening)), "its reader was ended by signal 31");
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            extraction::give_up_everything();
+                            return ::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0 ? Result<Fd>(Fd())
+                                                                                  : fail("none");
+                          })),
+            "none");
+  EXPECT_EQ(why(in_worker({},
+                          []() -> Result<Fd> {
+                            extraction::give_up_everything();
+                            return Fd(::socket(AF_INET, SOCK_STREAM, 0));
+                          })),
+            "its reader was ended by signal 31");
   EXPECT_EQ(why(in_worker({},
                           []() -> Result<Fd> {
                             extraction::give_up_everything();

@@ -117,6 +117,7 @@ TEST(SampleRecord, AStackIsNoSample) {
   stack->frame = {
       .pc = 0x401000, .sp = 0x7000, .fp = 0x7010, .exact = 1, .innermost = 1, .reserved = {}};
   stack->registers[5] = 55;
+  stack->address = 0x6f80;
   stack->size = 2;
   stack->bytes[1] = 99;
   const std::span<const uint8_t> record(reinterpret_cast<const uint8_t*>(stack.get()),
@@ -129,6 +130,7 @@ TEST(SampleRecord, AStackIsNoSample) {
   EXPECT_EQ(read->stack.pc, 0x401000u);
   EXPECT_EQ(read->stack.sp, 0x7000u);
   EXPECT_EQ(read->stack.registers[5], 55u);
+  EXPECT_EQ(read->stack.address, 0x6f80u);
   EXPECT_TRUE(read->stack.exact);
   EXPECT_TRUE(read->stack.innermost);
   EXPECT_THAT(read->stack.bytes, ElementsAre(0, 99));

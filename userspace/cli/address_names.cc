@@ -17,6 +17,8 @@
 #include "symbolizer/symbols/demangle.h"
 #include "userspace/base/log.h"
 #include "userspace/inventory/build_id.h"
+#include "userspace/pipeline/module_bytes.h"
+#include "userspace/pipeline/module_tables.h"
 
 namespace sonde::cli {
 namespace {
@@ -74,6 +76,11 @@ std::vector<std::string> AddressNames::of(std::string_view words) {
   if (!unused.empty() || out.empty()) {
     out.emplace_back(unused);
   }
+  if (scope_.lines) {
+    for (std::string& answer : out) {
+      answer.append(answer.ends_with('\n') ? "" : "\n");
+    }
+  }
   return out;
 }
 
@@ -114,8 +121,7 @@ std::string AddressNames::at_offset(std::string_view word, std::string_view wher
     return of_build(word, std::string(where), offset);
   }
   const OpenFile* file = where.contains('/') ? open(std::string(where)) : nullptr;
-  std::string name = file != nullptr ? names_.name(file->module, offset) : std::string();
-  return name.empty() ? std::string(word) : name;
+  return file != nullptr ? named(file->module, offset) : std::string(word);
 }
 
 // By the file that was named, if it is that build, else by the largest table that is kept of it.
@@ -124,8 +130,7 @@ std::string AddressNames::of_build(std::string_view word, const std::string& bui
   if (!scope_.file.empty()) {
     const OpenFile* file = open(scope_.file);
     if (file != nullptr && file->module.build_id == build_id) {
-      std::string name = names_.name(file->module, offset);
-      return name.empty() ? std::string(word) : name;
+      return named(file->module, offset);
     }
   }
   auto at = builds_.find(build_id);
@@ -144,7 +149,7 @@ std::string AddressNames::of_build(std::string_view word, const std::string& bui
       }
     }
   }
-  const auto found = at->second ? at->second->find(offset) : std::nullopt;
+  const auto found = at->second ? (*at->second)->find(offset) : std::nullopt;
   if (!found) {
     return std::string(word);
   }
@@ -171,7 +176,47 @@ std::string AddressNames::in_process(std::string_view word, uint64_t address) {
 
 std::string AddressNames::named(const Module& module, uint64_t offset) {
   std::string name = names_.name(module, offset);
-  return name.empty() ? place_name(module, offset) : name;
+  if (name.empty()) {
+    name = place_name(module, offset);
+  }
+  if (!scope_.lines) {
+    return name;
+  }
+  frames_.clear();
+  if (const Lines& lines = lines_at(module); lines.table) {
+    for (const ElfSegment& segment : lines.segments) {
+      if (offset >= segment.offset && offset - segment.offset < segment.size) {
+        (*lines.table)->find(segment.address + (offset - segment.offset), frames_);
+        break;
+      }
+    }
+  }
+  std::string out = frames_.empty() ? name : "";
+  for (const LineFrame& frame : frames_) {
+    out += frame.function.empty() ? name : frame.function;
+    out += frame.file.empty() ? "\n" : fmt::format(" at {}:{}\n", frame.file, frame.line);
+  }
+  return out;
+}
+
+const AddressNames::Lines& AddressNames::lines_at(const Module& module) {
+  auto at = lines_.find(&module);
+  if (at == lines_.end()) {
+    if (lines_.size() >= kMaxLines) {
+      lines_.clear();
+    }
+    at = lines_.try_emplace(&module).first;
+    auto table = extractor_ != nullptr && module.kind == ModuleKind::kFile
+                     ? lines_of(module, *extractor_)
+                     : fail("no file");
+    const auto bytes = table ? bytes_of(module) : std::nullopt;
+    const auto elf = bytes ? ElfFile::open(*bytes) : fail("no file");
+    if (elf) {
+      at->second.table.emplace(*std::move(table));
+      at->second.segments = elf->segments();
+    }
+  }
+  return at->second;
 }
 
 const AddressNames::OpenFile* AddressNames::open(const std::string& path) {
@@ -180,6 +225,7 @@ const AddressNames::OpenFile* AddressNames::open(const std::string& path) {
   }
   if (files_.size() >= kMaxFiles) {
     names_.forget();
+    lines_.clear();
     files_.clear();
   }
   std::unique_ptr<OpenFile>& out = files_[path];

@@ -24,6 +24,7 @@ struct AddressScope {
   uint32_t pid = 0;
   bool kernel = false;
   NameForm form = NameForm::kWritten;
+  bool lines = false;  // inlined functions, files and lines too, where they are known
 };
 
 class AddressNames {
@@ -33,7 +34,8 @@ class AddressNames {
       : extractor_(extractor), scope_(std::move(scope)), names_(extractor, scope_.form) {}
 
   // The names of what these words ask for, one for each address: "ADDRESS", "FILE ADDRESS...",
-  // "FILE+0xOFFSET", "BUILDID+0xOFFSET". A word that is none of these is its own answer.
+  // "FILE+0xOFFSET", "BUILDID+0xOFFSET". A word that is none of these is its own answer. With lines
+  // an answer is a line for each function, the innermost inlined one first, each with its end.
   std::vector<std::string> of(std::string_view words);
 
   // Files and processes that could not be read; each was told in the log.
@@ -42,9 +44,14 @@ class AddressNames {
  private:
   static constexpr size_t kMaxFiles = 512;   // open at a time
   static constexpr size_t kMaxBuilds = 512;  // the same
+  static constexpr size_t kMaxLines = 64;    // the same
 
   struct OpenFile {
     Module module;
+    std::vector<ElfSegment> segments;
+  };
+  struct Lines {
+    std::optional<FileLines> table;
     std::vector<ElfSegment> segments;
   };
   struct Process {
@@ -59,6 +66,7 @@ class AddressNames {
   std::string in_process(std::string_view word, uint64_t address);
   std::string named(const Module& module, uint64_t offset);
 
+  const Lines& lines_at(const Module& module);
   const OpenFile* open(const std::string& path);
   void tell(const Error& error);
 
@@ -67,6 +75,8 @@ class AddressNames {
   HostNames names_;
   std::map<std::string, std::unique_ptr<OpenFile>> files_;  // null: it cannot be read
   std::map<std::string, std::optional<FileSymbols>> builds_;
+  std::map<const Module*, Lines> lines_;
+  std::vector<LineFrame> frames_;  // of the last address
   std::optional<Process> process_;
   Module kernel_{.kind = ModuleKind::kKernel, .path = "[kernel]", .build_id = {}, .file = {}};
   bool process_read_ = false;

@@ -53,6 +53,8 @@ Result<Wish> read_wish(std::span<const std::string_view> words) {
       flags = false;
     } else if (word == "-k" || word == "--kernel") {
       out.scope.kernel = true;
+    } else if (word == "-l" || word == "--lines") {
+      out.scope.lines = true;
     } else if (word == "--no-demangle") {
       out.scope.form = NameForm::kLinked;
     } else if (const auto file = value_of(words, "-e", "--file")) {
@@ -168,11 +170,14 @@ there are as many answers as addresses. Addresses are hexadecimal, with or witho
   -p, --pid PID       addresses are of this process, as its memory is now: libraries, [vdso], and
                       code made at run time, if its runtime writes a perf map
   -k, --kernel        addresses are of the kernel and its modules
+  -l, --lines         inlined functions, files and lines too, by DWARF or a Go program's own table:
+                      for each address a line "NAME at FILE:LINE" for each function, the innermost
+                      first, and an empty line behind them
       --no-demangle   names as linkers know them: _ZN4shop4sellEv
 
 Names come from the file's own symbols, from its separate debug file (/usr/lib/debug, by build-id or
 .gnu_debuglink; of a process in its own root first), from symbols packed within it (.gnu_debugdata),
-and from the relocations of its PLT. C++ and older Rust names are shown as they were written. Files
+and from the relocations of its PLT. C++ and Rust names are shown as they were written. Files
 are read by a process of their own that may do nothing else; its tables are kept in
 /var/cache/sonde (for others than root: ~/.cache/sonde), to be removed at any time.
 
@@ -181,7 +186,7 @@ CAP_SYSLOG for the kernel, where its addresses are hidden.
 
 Examples:
   sonde symbolize /usr/bin/python3.11 0x53f2a0 0x51e7c1
-  sonde symbolize -e ./shop < addresses.txt
+  sonde symbolize --lines -e ./shop < addresses.txt
   sudo sonde symbolize -p 1234 7f3c1a2b4d10
   sudo sonde symbolize --kernel ffffffff81a01234
   sonde symbolize 93ac61ec5a8eb1396f9fbd350e3169a558528a40+0x8e5c4

@@ -9,7 +9,8 @@
 
 namespace sonde::confine {
 
-// From now on any other system call ends the process at once. For one without threads.
+// From now on files are not found by their names, and any other system call that is not one of
+// these ends the process at once. For one without threads.
 Result<> allow_only(std::span<const uint32_t> calls);
 
 // What it takes to read and write files that are open, to have memory, and to end.

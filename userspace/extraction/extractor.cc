@@ -13,10 +13,13 @@
 #include "userspace/extraction/message.h"
 
 namespace sonde {
+namespace {
+
+constexpr int kWaitMs = static_cast<int>(extraction::kLongestAnswerSeconds) * 1000;
+
+}  // namespace
 
 Result<Extractor> Extractor::start(const extraction::ServiceOptions& options) {
-  constexpr int kMillisecond = 1000;
-  constexpr uint32_t kGrace = 30;  // for its two workers' ends and what lies between them
   auto ends = extraction::socket_pair();
   if (!ends) {
     return std::unexpected(ends.error());
@@ -29,9 +32,8 @@ Result<Extractor> Extractor::start(const extraction::ServiceOptions& options) {
     ends->first.reset();
     extraction::serve(ends->second.get(), options);
   }
-  const auto wait = static_cast<int>(2 * options.limits.seconds + kGrace) * kMillisecond;
-  Extractor out(std::move(ends->first), child, wait);
-  auto ready = extraction::receive(out.socket_.get(), wait);
+  Extractor out(std::move(ends->first), child);
+  auto ready = extraction::receive(out.socket_.get(), kWaitMs);
   if (!ready) {
     return fail("the process that reads symbols did not start");
   }
@@ -40,13 +42,12 @@ Result<Extractor> Extractor::start(const extraction::ServiceOptions& options) {
 }
 
 Result<Extractor> Extractor::start() {
-  return start({.folder = Store::default_path(), .max_bytes = Store::kDefaultBytes, .limits = {}});
+  return start({.folder = Store::default_path(), .max_bytes = Store::kDefaultBytes});
 }
 
 Extractor::Extractor(Extractor&& other) noexcept
     : socket_(std::move(other.socket_)),
       child_(std::exchange(other.child_, 0)),
-      wait_ms_(other.wait_ms_),
       lost_ns_(other.lost_ns_),
       why_not_kept_(std::move(other.why_not_kept_)),
       counts_(other.counts_) {}
@@ -56,8 +57,9 @@ Extractor::~Extractor() { end(); }
 void Extractor::end() {
   socket_.reset();
   if (child_ > 0) {
-    ::kill(child_, SIGKILL);
-    while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    // Who is confined may not kill it: it ends with the socket, after what it is busy with.
+    const int how = ::kill(child_, SIGKILL) == 0 ? 0 : WNOHANG;
+    while (::waitpid(child_, nullptr, how) < 0 && errno == EINTR) {
     }
     child_ = 0;
   }
@@ -86,7 +88,7 @@ Result<Fd> Extractor::ask(const extraction::Request& request) {
     end();
     return fail("the process that reads symbols is gone");
   }
-  auto answer = extraction::receive(socket_.get(), wait_ms_);
+  auto answer = extraction::receive(socket_.get(), kWaitMs);
   if (!answer) {
     end();
     return fail("the process that reads symbols ended, or took too long");

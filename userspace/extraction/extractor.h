@@ -44,15 +44,13 @@ class Extractor {
   pid_t process() const { return child_; }
 
  private:
-  Extractor(Fd socket, pid_t child, int wait_ms)
-      : socket_(std::move(socket)), child_(child), wait_ms_(wait_ms) {}
+  Extractor(Fd socket, pid_t child) : socket_(std::move(socket)), child_(child) {}
 
   Result<Fd> ask(const extraction::Request& request);
   void end();
 
   Fd socket_;  // none: it is dead
   pid_t child_ = 0;
-  int wait_ms_;
   uint64_t lost_ns_ = 0;
   std::string why_not_kept_;
   ExtractionCounts counts_;

@@ -1,23 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/extraction/makers.h"
 
-#include <iterator>
+#include <unistd.h>
 
+#include <cerrno>
+#include <iterator>
+#include <string>
+
+#include "symbolizer/lines/debug_image.h"
+#include "symbolizer/lines/dwarf_lines.h"
+#include "symbolizer/lines/go_lines.h"
 #include "symbolizer/symbols/elf_functions.h"
 
 namespace sonde::extraction {
 namespace {
 
-Result<std::string> make_symbols(ByteSource file, const std::optional<ByteSource>& separate) {
-  auto functions = read_functions(file, separate);
+Result<> write_all(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      return fail_errno("write a table", errno);
+    }
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
+}
+
+Result<> make_symbols(const FileToRead& file, const std::optional<FileToRead>& separate, int out) {
+  auto functions =
+      read_functions(file.bytes(), separate ? std::optional(separate->bytes()) : std::nullopt);
   if (!functions) {
     return std::unexpected(functions.error());
   }
-  return SymbolTable::encode(*std::move(functions));
+  return write_all(out, SymbolTable::encode(*std::move(functions)));
 }
 
-// By TableKind.
-constexpr Maker kMakers[] = {{.ending = "sym", .make = make_symbols}};
+// A Go program's own table is read much faster than its DWARF, and tells the same.
+Result<> make_lines(const FileToRead& file, const std::optional<FileToRead>& separate, int out) {
+  if (write_go_lines(file.bytes(), out)) {
+    return {};
+  }
+  if (::ftruncate(out, 0) != 0) {
+    return fail_errno("write a table", errno);
+  }
+  const auto written = write_lines(separate ? separate->fd : file.fd, -1, out);
+  return written ? Result<>() : std::unexpected(written.error());
+}
+
+// By TableKind. Lines: sections are mapped, and unpacked behind the table.
+constexpr Maker kMakers[] = {{.ending = "sym", .limits = {}, .make = make_symbols},
+                             {.ending = "lines",
+                              .limits = {.cpu_seconds = 60,
+                                         .seconds = 120,
+                                         .memory = uint64_t{6} << 30,
+                                         .file = kScratchAt + DebugImage::kMaxUnpacked},
+                              .make = make_lines}};
 
 }  // namespace
 

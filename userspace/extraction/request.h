@@ -11,6 +11,7 @@ namespace sonde::extraction {
 // Each kind of table is made by one function (makers.h) and kept under one ending.
 enum class TableKind : uint8_t {
   kSymbols,  // functions by where they stand in the file
+  kLines,    // functions, inlined ones too, files and lines by the file's own addresses
 };
 
 struct Request {

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -37,22 +38,8 @@ std::optional<struct stat> facts_of(const Fd& file) {
   return facts;
 }
 
-ByteSource source_of(const Fd& file, const struct stat& facts) {
-  return ByteSource::of_file(file.get(), static_cast<uint64_t>(facts.st_size));
-}
-
-Result<> write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      return fail_errno("write a table", errno);
-    }
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
+FileToRead to_read(const Fd& file, const struct stat& facts) {
+  return {.fd = file.get(), .size = static_cast<uint64_t>(facts.st_size)};
 }
 
 // What is written where nothing is kept: to be read by whoever has it, changed by nobody.
@@ -70,6 +57,12 @@ Result<Fd> put_in_memory(const Store::Writer& write) {
     return fail_errno("seal a table in memory", errno);
   }
   return out;
+}
+
+// Nothing is wrong with the file, but with where its table was to be kept.
+bool is_for_want_of_room(const Error& error) {
+  constexpr int kReasons[] = {ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EFBIG, EMFILE};
+  return std::ranges::find(kReasons, error.code) != std::end(kReasons);
 }
 
 bool is_build_id(std::string_view text) {
@@ -95,7 +88,7 @@ std::string name_of(std::string_view build_id, const struct stat& file,
 
 class Service {
  public:
-  explicit Service(const ServiceOptions& options) : limits_(options.limits) {
+  explicit Service(const ServiceOptions& options) {
     if (auto store = Store::open(options.folder, options.max_bytes)) {
       store_.emplace(*std::move(store));
     } else {
@@ -126,17 +119,19 @@ class Service {
       return std::pair(std::move(kept), Answer::kFound);
     }
     const auto write = [&](int out) -> Result<> {
-      const auto done = in_worker(limits_, [&]() -> Result<Fd> {
+      const auto done = in_worker(maker->limits, [&]() -> Result<Fd> {
         give_up_everything();
-        const auto bytes = maker->make(
-            source_of(file, *facts),
-            separate_facts ? std::optional(source_of(separate, *separate_facts)) : std::nullopt);
-        const Result<> written = bytes ? write_all(out, *bytes) : std::unexpected(bytes.error());
+        const Result<> written = maker->make(
+            to_read(file, *facts),
+            separate_facts ? std::optional(to_read(separate, *separate_facts)) : std::nullopt, out);
         return written ? Result<Fd>(Fd()) : std::unexpected(written.error());
       });
       return done ? Result<>() : std::unexpected(done.error());
     };
     auto made = store_ ? store_->put(name, write) : put_in_memory(write);
+    if (!made && store_ && is_for_want_of_room(made.error())) {
+      made = put_in_memory(write);
+    }
     if (!made) {
       return std::unexpected(made.error());
     }
@@ -147,10 +142,8 @@ class Service {
   // None: it has symbols of its own, or nobody has them.
   Fd find_separate(const Fd& file, const struct stat& facts, std::string_view path,
                    const Fd& root) const {
-    WorkerLimits limits = limits_;
-    limits.seconds = std::min(limits.seconds, kFinderSeconds);
-    auto found = in_worker(limits, [&]() -> Result<Fd> {
-      const auto elf = ElfFile::open(source_of(file, facts));
+    auto found = in_worker({.seconds = kFinderSeconds}, [&]() -> Result<Fd> {
+      const auto elf = ElfFile::open(to_read(file, facts).bytes());
       if (!elf) {
         return std::unexpected(elf.error());
       }
@@ -161,7 +154,6 @@ class Service {
     return found ? *std::move(found) : Fd();
   }
 
-  const WorkerLimits limits_;
   std::optional<Store> store_;
   std::string why_not_kept_;
   Fd host_root_;
@@ -175,6 +167,12 @@ void be_service(int socket) {
   const auto own = static_cast<unsigned>(socket);
   ::syscall(SYS_close_range, STDERR_FILENO + 1u, own - 1, 0);
   ::syscall(SYS_close_range, own + 1, ~0u, 0);
+  // A pipe that its parent writes to does not stay open by it.
+  if (const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC); nowhere >= 0) {
+    ::dup2(nowhere, STDIN_FILENO);
+    ::dup2(nowhere, STDOUT_FILENO);
+    ::close(nowhere);
+  }
   for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     ::signal(each, SIG_IGN);
   }

@@ -32,6 +32,7 @@ constexpr bool kSanitized = false;
 constexpr bool kSanitized = false;
 #endif
 
+// What a worker answers: that it is done, or a reason and kFailed with its errno on top.
 enum Answer : uint32_t { kDone, kFailed };
 
 void limit(int what, uint64_t most) {
@@ -63,8 +64,11 @@ void be_limited(const WorkerLimits& limits) {
                             const std::function<Result<Fd>()>& work) noexcept {
   be_limited(limits);
   const Result<Fd> done = work();
-  send(answer, done ? kDone : kFailed, done ? std::string_view() : done.error().what,
-       {done ? done->get() : -1, -1});
+  if (done) {
+    send(answer, kDone, {}, {done->get(), -1});
+  } else {
+    send(answer, kFailed + static_cast<uint32_t>(done.error().code), done.error().what);
+  }
   ::_exit(EXIT_SUCCESS);
 }
 
@@ -95,7 +99,7 @@ Result<Fd> in_worker(const WorkerLimits& limits, const std::function<Result<Fd>(
     return std::move(answer->files[0]);
   }
   if (answer) {
-    return fail(std::move(answer->text));
+    return fail(std::move(answer->text), static_cast<int>(answer->kind - kFailed));
   }
   if (!WIFSIGNALED(status)) {
     return fail("its reader ended without a word");

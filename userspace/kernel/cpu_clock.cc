@@ -12,7 +12,6 @@
 #include <charconv>
 #include <ctime>
 #include <fstream>
-#include <random>
 #include <string>
 
 namespace sonde {
@@ -105,11 +104,10 @@ Result<> CpuClock::start() {
   for (const auto& [cpu, event] : events_) {
     order.push_back(cpu);
   }
-  std::minstd_rand random(std::random_device{}());
-  std::ranges::shuffle(order, random);
+  std::ranges::shuffle(order, random_);
   const uint64_t step = period_ns_ / order.size();
   for (const int cpu : order) {
-    sleep_ns(std::uniform_int_distribution<uint64_t>(0, step)(random));
+    sleep_ns(std::uniform_int_distribution<uint64_t>(0, step)(random_));
     if (::ioctl(events_.at(cpu).get(), PERF_EVENT_IOC_ENABLE, 0) != 0) {
       const int error = errno;
       stop();
@@ -125,6 +123,27 @@ void CpuClock::stop() {
     (void)::ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0);
   }
   running_ = false;
+}
+
+// It is the rate that is drawn evenly: so that as many samples as ever are to be expected.
+size_t CpuClock::give_periods(double most_off) {
+  std::uniform_real_distribution<double> off(1 - most_off, 1 + most_off);
+  size_t taken = 0;
+  for (const auto& [cpu, event] : events_) {
+    auto period = static_cast<uint64_t>(static_cast<double>(period_ns_) / off(random_));
+    taken += ::ioctl(event.get(), PERF_EVENT_IOC_PERIOD, &period) == 0 ? 1 : 0;
+  }
+  return taken;
+}
+
+size_t CpuClock::draw_periods() {
+  constexpr double kMostOff = 0.1;
+  return give_periods(kMostOff);
+}
+
+void CpuClock::set_hz(uint64_t hz) {
+  period_ns_ = kSecond / std::max<uint64_t>(hz, 1);
+  (void)give_periods(0);
 }
 
 void CpuClock::follow_cpus() {

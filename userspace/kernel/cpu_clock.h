@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <random>
 #include <string_view>
 #include <vector>
 
@@ -23,20 +24,29 @@ class CpuClock {
   Result<> start();
   void stop();
 
+  // Each clock goes on with another period: a program that keeps step with one would be seen at the
+  // same point each time. To be called about once a second. How many took it.
+  size_t draw_periods();
+  // From now on. A profile's samples stand for one period each: not during one.
+  void set_hz(uint64_t hz);
+
   // CPUs that came online since get their clock; those that went have lost theirs. Asks the kernel
   // at each call.
   void follow_cpus();
 
+  // In the mean.
   uint64_t period_ns() const { return period_ns_; }
   size_t cpus() const { return events_.size(); }
 
  private:
   CpuClock(int program, uint64_t period_ns) : program_(program), period_ns_(period_ns) {}
   Result<> open_on(int cpu);
+  size_t give_periods(double most_off);
 
   int program_;
   uint64_t period_ns_;
   bool running_ = false;
+  std::minstd_rand random_{std::random_device{}()};
   std::map<int, Fd> events_;  // by CPU
 };
 

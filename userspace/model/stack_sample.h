@@ -18,7 +18,8 @@ struct CopiedStack {
   bool exact = false;                   // pc is what runs next, else what a call returns to
   bool innermost = false;               // the registers are this frame's
   std::span<const uint64_t> registers;  // by DWARF's numbers
-  std::span<const uint8_t> bytes;       // from sp on
+  uint64_t address = 0;                 // of the first byte: sp, or a little below
+  std::span<const uint8_t> bytes;
 };
 
 // Views live during the call that hands it over. Frames are addresses, innermost first; the first

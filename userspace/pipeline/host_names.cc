@@ -10,22 +10,13 @@
 #include "symbolizer/symbols/elf_functions.h"
 #include "userspace/base/log.h"
 #include "userspace/pipeline/module_bytes.h"
+#include "userspace/pipeline/module_tables.h"
 
 namespace sonde {
 namespace {
 
 std::optional<FileSymbols> read_symbols(const Module& module, Extractor* extractor) {
-  if (extractor == nullptr || !module.file.ok()) {
-    return std::nullopt;
-  }
-  // A process that is gone has none, and its number may be another's by now: what is found there
-  // must be of the same build all the same.
-  const std::string root_path = fmt::format("/proc/{}/root", static_cast<uint32_t>(module.pid));
-  const Fd root(::open(root_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  auto symbols = FileSymbols::of(*extractor, {.build_id = module.build_id,
-                                              .path = module.path,
-                                              .file = module.file.get(),
-                                              .root = root.get()});
+  auto symbols = extractor != nullptr ? symbols_of(module, *extractor) : fail("nobody reads files");
   if (!symbols) {
     log::debug("no names of {}: {}", module.path, symbols.error().what);
     return std::nullopt;
@@ -70,7 +61,7 @@ std::string HostNames::of_file(const Module& module, uint64_t offset) {
     }
     at = tables_.emplace(&module, read_symbols(module, extractor_)).first;
   }
-  const auto found = at->second ? at->second->find(offset) : std::nullopt;
+  const auto found = at->second ? (*at->second)->find(offset) : std::nullopt;
   if (!found) {
     return {};
   }

@@ -10,7 +10,7 @@
 #include "symbolizer/runtimes/perf_map.h"
 #include "symbolizer/symbols/kernel_symbols.h"
 #include "symbolizer/symbols/symbol_table.h"
-#include "userspace/extraction/file_symbols.h"
+#include "userspace/extraction/file_table.h"
 #include "userspace/pipeline/frame_names.h"
 
 namespace sonde {

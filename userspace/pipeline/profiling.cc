@@ -61,7 +61,7 @@ void Profiling::read() {
                 [this](const CodeEvent& event) { processes_.apply(event); });
   if (const uint64_t now = monotonic_ns(); now - looked_for_cpus_ns_ >= kLookForCpusNs) {
     looked_for_cpus_ns_ = now;
-    samples_.follow_cpus();
+    (void)samples_.tend_clocks();
   }
 }
 

@@ -30,7 +30,7 @@ sonde_step Unwinding::complete(const CopiedStack& copied, const MappedCode& code
   std::ranges::copy(copied.registers.first(std::min(copied.registers.size(), kWalkRegisters)),
                     stack.registers.begin());
   stack.pc = copied.pc;
-  stack.address = copied.sp;
+  stack.address = copied.address;
   stack.bytes = copied.bytes;
   const sonde_frame from{.pc = copied.pc,
                          .sp = copied.sp,

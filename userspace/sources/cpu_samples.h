@@ -49,8 +49,14 @@ class CpuSamples : private RecordReader {
   // Hands over the samples there are, and what changed in the code of processes before each. To be
   // called some times a second: the ring has room for one.
   void read(const Reader& reader, const EventReader& events = {});
-  // Looks for CPUs that came or went.
-  void follow_cpus() { clock_.follow_cpus(); }
+  // To be called about once a second: looks for CPUs that came or went, and changes the clocks'
+  // periods a little. How many clocks took it.
+  size_t tend_clocks() {
+    clock_.follow_cpus();
+    return clock_.draw_periods();
+  }
+  // Samples a second of each CPU; not while it samples.
+  void set_hz(uint64_t hz) { clock_.set_hz(hz); }
 
   // All since open(): those of one sampling are a difference.
   Result<SampleCounts> counts() const { return maps_.counts(); }

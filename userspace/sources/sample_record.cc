@@ -74,6 +74,7 @@ std::optional<StackRecord> read_stack(std::span<const uint8_t> record) {
                 .exact = stack->frame.exact != 0,
                 .innermost = stack->frame.innermost != 0,
                 .registers = stack->registers,
+                .address = stack->address,
                 .bytes = {stack->bytes, stack->size}},
   };
 }
