@@ -35,9 +35,11 @@ class BodyStream {
  public:
   virtual ~BodyStream() = default;
 
-  enum class Next : uint8_t { kMore, kEnd, kFailed };
+  enum class Next : uint8_t { kMore, kLater, kEnd, kFailed };
   // Appends the next part, some tens of kilobytes at most, perhaps nothing; others are answered
-  // between two calls. After kEnd it is not called again; kFailed: the answer cannot be completed.
+  // between two calls. kLater: there is nothing yet, and it is asked again soon. After kEnd it is
+  // not called again; kFailed: the answer cannot be completed. It is destroyed early if nobody
+  // waits for it any more.
   virtual Next next(std::string& out) = 0;
 };
 

@@ -10,6 +10,9 @@
 
 namespace sonde::stacks {
 
+// "CPU time of shop: 2.5 s in 30 s".
+std::string cpu_title(const Profile& profile, std::string_view whose);
+
 // Functions narrower than half a pixel are left out.
 std::string flame_graph(const Profile& profile, std::string_view title);
 

@@ -10,18 +10,20 @@ namespace {
 
 class Builder {
  public:
-  explicit Builder(const Profile& profile) : profile_(profile) {
-    tree_.nodes.push_back(
-        {.name = name("all"), .depth = 0, .in_kernel = false, .samples = 0, .children = {}});
+  Builder() { tree_.nodes.push_back({.name = name("all"), .children = {}}); }
+
+  // count: which of a node's it is for.
+  void add(const Profile& profile, uint64_t FlameNode::* count) {
+    std::vector<uint32_t> frame_names;
     for (const ProfileFrame& frame : profile.frames) {
-      frame_names_.push_back(name(frame.function));
+      frame_names.push_back(name(frame.function));
+    }
+    for (const ProfileStack& stack : profile.stacks) {
+      add(profile, frame_names, stack, count);
     }
   }
 
   FlameTree build() {
-    for (const ProfileStack& stack : profile_.stacks) {
-      add(stack);
-    }
     for (FlameNode& node : tree_.nodes) {
       std::ranges::sort(node.children, {}, [&](uint32_t child) -> const std::string& {
         return tree_.names[tree_.nodes[child].name];
@@ -48,7 +50,6 @@ class Builder {
       tree_.nodes.push_back({.name = name,
                              .depth = tree_.nodes[parent].depth + 1,
                              .in_kernel = in_kernel,
-                             .samples = 0,
                              .children = {}});
       tree_.nodes[parent].children.push_back(at->second);
     } else if (fresh) {
@@ -58,28 +59,38 @@ class Builder {
     return at->second;
   }
 
-  void add(const ProfileStack& stack) {
-    tree_.nodes[0].samples += stack.samples;
-    uint32_t node = child(0, name(profile_.owners[stack.owner].service), false);
+  void add(const Profile& profile, const std::vector<uint32_t>& frame_names,
+           const ProfileStack& stack, uint64_t FlameNode::* count) {
+    tree_.nodes[0].*count += stack.samples;
+    uint32_t node = child(0, name(profile.owners[stack.owner].service), false);
     for (auto frame = stack.frames.rbegin(); node != 0; ++frame) {
-      tree_.nodes[node].samples += stack.samples;
+      tree_.nodes[node].*count += stack.samples;
       if (frame == stack.frames.rend()) {
         break;
       }
-      const bool in_kernel = profile_.modules[profile_.frames[*frame].module].in_kernel;
-      node = child(node, frame_names_[*frame], in_kernel);
+      const bool in_kernel = profile.modules[profile.frames[*frame].module].in_kernel;
+      node = child(node, frame_names[*frame], in_kernel);
     }
   }
 
-  const Profile& profile_;
   FlameTree tree_;
   std::map<std::string, uint32_t> name_places_;
-  std::vector<uint32_t> frame_names_;                         // by frame
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> places_;  // by parent and name
 };
 
 }  // namespace
 
-FlameTree make_flame_tree(const Profile& profile) { return Builder(profile).build(); }
+FlameTree make_flame_tree(const Profile& profile) {
+  Builder builder;
+  builder.add(profile, &FlameNode::samples);
+  return builder.build();
+}
+
+FlameTree make_flame_tree(const Profile& before, const Profile& after) {
+  Builder builder;
+  builder.add(before, &FlameNode::before);
+  builder.add(after, &FlameNode::samples);
+  return builder.build();
+}
 
 }  // namespace sonde::stacks

@@ -18,6 +18,7 @@ struct FlameNode {
   uint32_t depth = 0;
   bool in_kernel = false;
   uint64_t samples = 0;            // of it and of all above it
+  uint64_t before = 0;             // the same in an earlier profile
   std::vector<uint32_t> children;  // places in FlameTree::nodes, by name
 };
 
@@ -29,5 +30,8 @@ struct FlameTree {
 };
 
 FlameTree make_flame_tree(const Profile& profile);
+
+// Of two: what stands in either of them.
+FlameTree make_flame_tree(const Profile& before, const Profile& after);
 
 }  // namespace sonde::stacks

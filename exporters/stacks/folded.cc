@@ -14,8 +14,14 @@
 namespace sonde::stacks {
 namespace {
 
+double percent(uint64_t part, uint64_t all) {
+  return all > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0;
+}
+
+}  // namespace
+
 // A line's fields end with ';', the line itself with a space and the count.
-std::string field(std::string_view text) {
+std::string one_line(std::string_view text) {
   std::string out;
   append_utf8(text, out);
   for (char& c : out) {
@@ -28,17 +34,6 @@ std::string field(std::string_view text) {
   return out;
 }
 
-struct Share {
-  uint64_t self = 0;
-  uint64_t total = 0;
-};
-
-double percent(uint64_t part, uint64_t all) {
-  return all > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0;
-}
-
-}  // namespace
-
 std::string frame_name(const Profile& profile, uint32_t frame) {
   const ProfileFrame& found = profile.frames[frame];
   return profile.modules[found.module].in_kernel ? found.function + "_[k]" : found.function;
@@ -48,11 +43,11 @@ std::string folded(const Profile& profile) {
   std::vector<std::string> names;
   names.reserve(profile.frames.size());
   for (uint32_t i = 0; i < profile.frames.size(); ++i) {
-    names.push_back(field(frame_name(profile, i)));
+    names.push_back(one_line(frame_name(profile, i)));
   }
   std::map<std::string, uint64_t> lines;
   for (const ProfileStack& stack : profile.stacks) {
-    std::string line = field(profile.owners[stack.owner].service);
+    std::string line = one_line(profile.owners[stack.owner].service);
     for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
       line += ';';
       line += names[*frame];
@@ -66,11 +61,9 @@ std::string folded(const Profile& profile) {
   return out;
 }
 
-std::string top(const Profile& profile, size_t most) {
-  std::map<std::string, uint64_t> services;
-  std::map<std::string, Share> functions;
+std::map<std::string, FunctionSamples> function_samples(const Profile& profile) {
+  std::map<std::string, FunctionSamples> functions;
   for (const ProfileStack& stack : profile.stacks) {
-    services[profile.owners[stack.owner].service] += stack.samples;
     std::set<std::string> met;
     for (const uint32_t frame : stack.frames) {
       const std::string name = frame_name(profile, frame);
@@ -82,6 +75,15 @@ std::string top(const Profile& profile, size_t most) {
       functions[frame_name(profile, stack.frames.front())].self += stack.samples;
     }
   }
+  return functions;
+}
+
+std::string top(const Profile& profile, size_t most) {
+  std::map<std::string, uint64_t> services;
+  for (const ProfileStack& stack : profile.stacks) {
+    services[profile.owners[stack.owner].service] += stack.samples;
+  }
+  const std::map<std::string, FunctionSamples> functions = function_samples(profile);
   const uint64_t all = profile.samples();
   const double seconds = static_cast<double>(all * profile.period_ns) / 1e9;
   std::string out =
@@ -93,9 +95,9 @@ std::string top(const Profile& profile, size_t most) {
   });
   by_service.resize(std::min(by_service.size(), most));
   for (const auto& [name, samples] : by_service) {
-    out += fmt::format("{:>9} {:>6.1f}  {}\n", samples, percent(samples, all), field(name));
+    out += fmt::format("{:>9} {:>6.1f}  {}\n", samples, percent(samples, all), one_line(name));
   }
-  std::vector<std::pair<std::string, Share>> rows(functions.begin(), functions.end());
+  std::vector<std::pair<std::string, FunctionSamples>> rows(functions.begin(), functions.end());
   std::ranges::sort(rows, [](const auto& a, const auto& b) {
     return std::tie(b.second.self, b.second.total, a.first) <
            std::tie(a.second.self, a.second.total, b.first);
@@ -104,7 +106,7 @@ std::string top(const Profile& profile, size_t most) {
   out += "\n     self      %    total      %  function\n";
   for (const auto& [name, share] : rows) {
     out += fmt::format("{:>9} {:>6.1f} {:>8} {:>6.1f}  {}\n", share.self, percent(share.self, all),
-                       share.total, percent(share.total, all), field(name));
+                       share.total, percent(share.total, all), one_line(name));
   }
   return out;
 }

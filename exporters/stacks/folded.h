@@ -3,6 +3,8 @@
 // people.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,17 @@ std::string folded(const Profile& profile);
 // Services and functions by the samples they were met in: `self` as the innermost, `total` anywhere
 // in the stack (once, however often it stands there). At most `most` functions.
 std::string top(const Profile& profile, size_t most = 40);
+
+// How many samples a function was met in.
+struct FunctionSamples {
+  uint64_t self = 0;
+  uint64_t total = 0;
+};
+// By frame_name().
+std::map<std::string, FunctionSamples> function_samples(const Profile& profile);
+
+// Valid UTF-8 without line ends and semicolons: what would cut a line in pieces is replaced.
+std::string one_line(std::string_view text);
 
 // A name for people: a frame's function, and of the kernel's what tells it apart.
 std::string frame_name(const Profile& profile, uint32_t frame);

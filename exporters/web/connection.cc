@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kMaxDrainBytes = 1 << 20;
 constexpr uint64_t kDrainTimeout = 2'000'000'000;
+constexpr uint64_t kAskAgain = 100'000'000;  // what is not there yet
 
 }  // namespace
 
@@ -27,7 +28,6 @@ Connection::Connection(std::unique_ptr<Transport> transport, const Limits& limit
       limits_(limits),
       counters_(counters),
       answer_(answer),
-      wanted_(POLLIN),
       deadline_(now + limits.head_timeout_ns) {}
 
 void Connection::drop(Drop why) {
@@ -50,6 +50,11 @@ void Connection::advance(uint64_t now) {
       return;
     }
     case State::kWriting:
+      if (now < ask_again_ns_) {
+        // While it waits poll tells of nothing but that the client went away.
+        return drop(Drop::kBroken);
+      }
+      ask_again_ns_ = 0;
       write(now);
       return;
     case State::kDraining:
@@ -172,8 +177,11 @@ void Connection::write(uint64_t now) {
   if (stream_ == nullptr) {
     return finish_answer(now);
   }
-  if (!make_part()) {
+  if (!make_part(now)) {
     return drop(Drop::kBroken);
+  }
+  if (ask_again_ns_ != 0) {
+    return;
   }
   wanted_ = POLLOUT;
   if (write_all() && stream_ == nullptr) {
@@ -200,7 +208,7 @@ bool Connection::write_all() {
   return true;
 }
 
-bool Connection::make_part() {
+bool Connection::make_part(uint64_t now) {
   part_.clear();
   BodyStream::Next next = BodyStream::Next::kFailed;
   try {
@@ -210,6 +218,12 @@ bool Connection::make_part() {
   }
   if (next == BodyStream::Next::kFailed) {
     return false;
+  }
+  if (next == BodyStream::Next::kLater && part_.empty()) {
+    ask_again_ns_ = now + kAskAgain;
+    deadline_ = now + limits_.write_timeout_ns;  // nobody is slow but we
+    wanted_ = POLLRDHUP;
+    return true;
   }
   written_ = 0;
   out_.clear();

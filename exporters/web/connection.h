@@ -3,6 +3,8 @@
 // in turn. Never blocks. Owned by the web thread.
 #pragma once
 
+#include <poll.h>
+
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -32,6 +34,8 @@ class Connection {
   int fd() const { return transport_->fd(); }
   short wanted_events() const { return wanted_; }  // for poll
   uint64_t deadline() const { return deadline_; }
+  // An answer that was not there yet may be now: advance then. 0: none is waited for.
+  uint64_t ask_again_ns() const { return ask_again_ns_; }
   bool closed() const { return state_ == State::kClosed; }
   // A request may stand in the buffer already: advance without waiting for poll.
   bool has_work() const { return has_work_; }
@@ -68,8 +72,8 @@ class Connection {
   void write(uint64_t now);
   // false: not all went out.
   bool write_all();
-  // The next part of stream_ into out_, framed; false: it failed.
-  bool make_part();
+  // The next part of stream_ into out_, framed, or when to ask again; false: it failed.
+  bool make_part(uint64_t now);
   void finish_answer(uint64_t now);
   void drain();
   void close() { state_ = State::kClosed; }
@@ -83,8 +87,9 @@ class Connection {
   bool keep_alive_ = true;
   bool has_work_ = false;
   bool ended_ = false;  // the client will send no more
-  short wanted_;
+  short wanted_ = POLLIN;
   uint64_t deadline_;
+  uint64_t ask_again_ns_ = 0;
   std::array<char, kMaxHeadBytes> in_;
   size_t in_size_ = 0;
   size_t drained_ = 0;

@@ -122,7 +122,9 @@ void WebServer::run() {
     round_ns_ = monotonic_ns();
     for (size_t i = 0; i < connections_.size(); ++i) {
       Connection& connection = *connections_[i];
-      if (polled[i + 2].revents != 0 || connection.has_work()) {
+      const bool may_go_on =
+          connection.ask_again_ns() != 0 && connection.ask_again_ns() <= round_ns_;
+      if (polled[i + 2].revents != 0 || connection.has_work() || may_go_on) {
         connection.advance(round_ns_);
       }
       if (connection.deadline() <= round_ns_) {
@@ -143,6 +145,7 @@ int WebServer::poll_timeout_ms(uint64_t now) const {
   }
   for (const auto& connection : connections_) {
     next = connection->has_work() ? now : std::min(next, connection->deadline());
+    next = connection->ask_again_ns() != 0 ? std::min(next, connection->ask_again_ns()) : next;
     if (next <= now) {
       return 0;
     }

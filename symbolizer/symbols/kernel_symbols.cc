@@ -15,6 +15,7 @@
 namespace sonde {
 namespace {
 
+constexpr const char* kPath = "/proc/kallsyms";
 constexpr size_t kChunk = size_t{256} * 1024;
 constexpr size_t kMaxFile = 256u << 20;
 constexpr std::string_view kFunctionKinds = "TtWw";
@@ -98,16 +99,19 @@ Result<KernelSymbols> KernelSymbols::parse(std::string_view text) {
 }
 
 Result<KernelSymbols> KernelSymbols::read() {
-  constexpr const char* kPath = "/proc/kallsyms";
   const Fd file(::open(kPath, O_RDONLY | O_CLOEXEC));
-  if (!file.ok()) {
+  return file.ok() ? read(file.get()) : fail_errno(kPath, errno);
+}
+
+Result<KernelSymbols> KernelSymbols::read(int kallsyms) {
+  if (::lseek(kallsyms, 0, SEEK_SET) != 0) {
     return fail_errno(kPath, errno);
   }
   std::string text;
   while (text.size() < kMaxFile) {
     const size_t had = text.size();
     text.resize(had + kChunk);
-    const ssize_t n = ::read(file.get(), text.data() + had, kChunk);
+    const ssize_t n = ::read(kallsyms, text.data() + had, kChunk);
     if (n < 0) {
       return fail_errno(kPath, errno);
     }

@@ -30,6 +30,8 @@ class KernelSymbols {
 
   // Fails with the reason: mostly that the kernel hides its addresses from this process.
   static Result<KernelSymbols> read();
+  // By /proc/kallsyms as somebody opened it who may see addresses: who reads it need not.
+  static Result<KernelSymbols> read(int kallsyms);
   static Result<KernelSymbols> parse(std::string_view text);
 
   std::optional<Found> find(uint64_t address) const;

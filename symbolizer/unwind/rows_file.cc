@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
 #include "userspace/base/crc32c.h"
 #include "userspace/base/fd.h"
@@ -69,14 +70,17 @@ class Draft {
   Fd file_;
 };
 
+// Where a rows file comes to be; false: it could not be written.
+using WriteAt = std::function<bool(uint64_t offset, std::span<const uint8_t> bytes)>;
+
 // What stands behind the header, in order, and its check.
 class Content {
  public:
-  explicit Content(Draft& draft) : draft_(draft) {}
+  explicit Content(const WriteAt& write) : write_(write) {}
 
   bool append(std::span<const uint8_t> bytes) {
     check_ = crc32c(bytes, check_);
-    const bool written = draft_.write(at_, bytes);
+    const bool written = write_(at_, bytes);
     at_ += bytes.size();
     return written;
   }
@@ -84,7 +88,7 @@ class Content {
   uint32_t check() const { return check_; }
 
  private:
-  Draft& draft_;
+  const WriteAt& write_;
   uint64_t at_ = sizeof(RowsFileHeader);
   uint32_t check_ = 0;
 };
@@ -106,6 +110,29 @@ RowsFileHeader header_of(const PageRows& rows, std::string_view identity, uint32
   return header;
 }
 
+Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity,
+                               const WriteAt& write) {
+  if (identity.size() > kMaxIdentity) {
+    return fail("too long an identity for unwinding rows");
+  }
+  Content content(write);
+  PageRows rows([&](std::span<const sonde_row> some) { return content.append(bytes_of(some)); });
+  RowsWritten out;
+  out.counts = make_unwind_rows(
+      file, [&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
+  if (!rows.finish() || !content.append(bytes_of(std::span<const RowPage>(rows.pages()))) ||
+      !content.append(bytes_of(rows.rules().rules()))) {
+    return fail_errno("unwinding rows", errno);
+  }
+  const RowsFileHeader header = header_of(rows, identity, content.check());
+  if (!write(0, bytes_of(std::span<const RowsFileHeader>(&header, 1)))) {
+    return fail_errno("unwinding rows", errno);
+  }
+  out.rules_refused = rows.rules().refused();
+  out.cut = rows.cut();
+  return out;
+}
+
 }  // namespace
 
 std::string rows_identity(const ElfFile& file, const struct stat& status) {
@@ -118,28 +145,39 @@ std::string rows_identity(const ElfFile& file, const struct stat& status) {
 
 Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identity,
                                     const std::string& path) {
-  if (identity.size() > kMaxIdentity) {
-    return fail("too long an identity for unwinding rows");
-  }
   Draft draft(path);
   if (!draft.ok()) {
     return fail_errno("create " + path, errno);
   }
-  Content content(draft);
-  PageRows rows([&](std::span<const sonde_row> some) { return content.append(bytes_of(some)); });
-  RowsWritten out;
-  out.counts = make_unwind_rows(
-      file, [&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
-  if (!rows.finish() || !content.append(bytes_of(std::span<const RowPage>(rows.pages()))) ||
-      !content.append(bytes_of(rows.rules().rules()))) {
-    return fail_errno("write " + path, errno);
+  const auto written = write_rows(file, identity, [&](uint64_t offset, auto bytes) {
+    return draft.write(offset, bytes);
+  });
+  if (!written) {
+    return with_context("write " + path, written.error());
   }
-  const RowsFileHeader header = header_of(rows, identity, content.check());
-  if (!draft.write(0, bytes_of(std::span<const RowsFileHeader>(&header, 1))) || !draft.publish()) {
-    return fail_errno("write " + path, errno);
+  return draft.publish() ? written : fail_errno("write " + path, errno);
+}
+
+Result<RowsFile> RowsFile::make(const ElfFile& file, std::string_view identity, size_t most) {
+  std::vector<uint8_t> bytes;
+  const auto written = write_rows(file, identity, [&](uint64_t offset, auto some) {
+    if (offset > most || some.size() > most - offset) {
+      errno = ENOMEM;
+      return false;
+    }
+    bytes.resize(std::max<size_t>(bytes.size(), offset + some.size()));
+    std::ranges::copy(some, bytes.begin() + static_cast<ptrdiff_t>(offset));
+    return true;
+  });
+  if (!written) {
+    return std::unexpected(written.error());
   }
-  out.rules_refused = rows.rules().refused();
-  out.cut = rows.cut();
+  const auto view = RowsView::open(bytes, identity);
+  if (!view) {
+    return std::unexpected(view.error());
+  }
+  RowsFile out(std::unique_ptr<void, Unmap>(nullptr, Unmap{.size = 0}), *view);
+  out.own_ = std::move(bytes);  // stays where it is
   return out;
 }
 
@@ -158,7 +196,7 @@ Result<RowsFile> RowsFile::open(const std::string& path, std::string_view identi
   if (memory == MAP_FAILED) {
     return fail_errno("map " + path, errno);
   }
-  std::unique_ptr<void, Unmap> owned(memory, Unmap{size});
+  std::unique_ptr<void, Unmap> owned(memory, Unmap{.size = size});
   const auto view = RowsView::open({static_cast<const uint8_t*>(memory), size}, identity);
   if (!view) {
     return with_context(path, view.error());

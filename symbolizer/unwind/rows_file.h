@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "symbolizer/unwind/elf_file.h"
 #include "symbolizer/unwind/rows_view.h"
@@ -31,10 +32,14 @@ class RowsFile {
   static Result<RowsWritten> write(const ElfFile& file, std::string_view identity,
                                    const std::string& path);
 
+  // Makes them in memory, for who may write no file: at most so many bytes.
+  static Result<RowsFile> make(const ElfFile& file, std::string_view identity, size_t most);
+
   // Fails if there is none, or it cannot be believed: then make it anew.
   static Result<RowsFile> open(const std::string& path, std::string_view identity);
 
   const RowsView& view() const { return view_; }
+  size_t own_bytes() const { return own_.size(); }
 
  private:
   struct Unmap {
@@ -45,6 +50,7 @@ class RowsFile {
       : memory_(std::move(memory)), view_(view) {}
 
   std::unique_ptr<void, Unmap> memory_;
+  std::vector<uint8_t> own_;  // instead of memory_
   RowsView view_;
 };
 

@@ -4,12 +4,15 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
+import time
 
+from busy import Busy
 from harness import SONDE, Recorder, Sonde, need_programs, run_scenarios
 from processes import DEADLINE_S, HttpServer, wait_until
 from truth import Client, Exchanges
 
-DAC_OVERRIDE, DAC_READ_SEARCH, SYS_PTRACE, BPF = 1, 2, 19, 39
+DAC_OVERRIDE, DAC_READ_SEARCH, SYS_PTRACE, BPF, CHECKPOINT_RESTORE = 1, 2, 19, 39, 40
 LATER = {DAC_READ_SEARCH, SYS_PTRACE, BPF}  # the last where the kernel asks for it at each look into a map
 
 
@@ -84,6 +87,30 @@ def what_records_is_confined():
         assert not recorder.replayed(server.port)["server"].difference(truth.seen_by("server"))
 
 
+def what_profiles_is_confined():
+    """Single as it is; and what it names, another user's program whose file is gone, it names confined."""
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_gone", user="nobody") as busy:
+        os.unlink(busy.command[0])
+        out = pathlib.Path(directory) / "out"
+        words = [SONDE, "profile", "-d", "3600", "--folded", "-o", out, "-p", str(busy.process.pid)]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE)
+        try:
+            path = pathlib.Path(f"/proc/{process.pid}")
+            of = wait_until("it is confined", lambda: confined(status(path)))
+            for field in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"):
+                assert held(of, field) <= LATER | {CHECKPOINT_RESTORE}, (field, of[field])
+            time.sleep(1)  # for samples: as long as it likes
+        finally:
+            process.send_signal(2)
+        _, said = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 0 and b"warn" not in said, said
+        assert "work_much" in out.read_text(), out.read_text()
+
+
+def confined(of):
+    return of if of["Seccomp"] == "2" else None
+
+
 def it_can_be_left():
     with Sonde("--no-confine") as sonde:
         of = status(pathlib.Path(f"/proc/{sonde.process.pid}"))
@@ -123,6 +150,7 @@ need_programs("setpriv")
 run_scenarios(
     what_runs_is_confined,
     what_records_is_confined,
+    what_profiles_is_confined,
     it_can_be_left,
     what_is_missing_is_named,
     what_is_missing_costs_nothing_else,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sonde profile` of programs whose shares of CPU time are known, read back by other people's readers."""
 import collections
+import contextlib
 import gzip
 import os
 import pathlib
@@ -9,23 +10,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import xml.etree.ElementTree
 
+from busy import FLAGS, SHARES, SOURCE, Busy
 from harness import SONDE, need_programs, run_scenarios
-from processes import DEADLINE_S, HERE, Process
+from processes import DEADLINE_S, HERE, Process, wait_until
 
-# Three functions of one body: what they take is what they are told to do.
-SOURCE = r"""
-#include <stdio.h>
-#define WORK(name) __attribute__((noinline, noclone)) void name(long turns) \
-  { for (long i = 0; i < turns; i++) __asm__ volatile("" ::: "memory"); __asm__ volatile("# " #name); }
-WORK(work_much) WORK(work_some) WORK(work_little)
-__attribute__((noinline, noclone)) void outer(void) { work_much(6000000); work_some(3000000); __asm__ volatile(""); }
-int main(void) { puts("ready"); fflush(stdout); for (;;) { outer(); work_little(1000000); } }
-"""
-# Without optimization each function has a frame: else the caller of one that calls nobody is passed over.
-FLAGS = ("-O0", "-fno-omit-frame-pointer")
-SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
 # As distributions compile.
 PLAIN = ("-O2", "-fomit-frame-pointer")
 # Runs itself again and again, each time for 20 ms of CPU time, some calls deep.
@@ -48,24 +39,6 @@ int main(int argc, char **argv)
 }
 """
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
-
-
-class Busy(Process):
-    """A program, compiled; threads of it do not exist, its name is its service's."""
-
-    def __init__(self, name, source=SOURCE, flags=FLAGS):
-        super().__init__()
-        self.name, self.source, self.flags = name, source, flags
-
-    def prepare(self):
-        source = self.directory / "busy.c"
-        source.write_text(self.source)
-        program = self.directory / self.name
-        subprocess.run(["cc", *self.flags, "-o", program, source], check=True)
-        self.command = [str(program)]
-
-    def ready(self):
-        return "ready" in self.output()
 
 
 class Nameless(Busy):
@@ -165,6 +138,69 @@ def pprof_is_read_back():
             assert first, top.stdout
 
 
+def a_change_is_found():
+    """Of two profiles that nobody else takes part in: what got another function is told as what it is."""
+    with tempfile.TemporaryDirectory() as directory:
+        before, after, flame = (pathlib.Path(directory) / name for name in ("before.pb.gz", "after.pb.gz", "change.svg"))
+        with Busy("busy_change") as busy:
+            profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", before)
+        with Busy("busy_change", source=SOURCE.replace("work_some(3000000)", "work_some(12000000)")) as busy:
+            profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", after)
+        words = [SONDE, "compare", str(before), str(after), "--flame", str(flame)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
+        assert done.returncode == 0, done.stderr
+        rows = {line.split()[-1]: float(line.split()[0]) for line in done.stdout.splitlines() if "work_" in line}
+        # 6:3:1 became 6:12:1.
+        expected = {"work_much": 6 / 19 - 0.6, "work_some": 12 / 19 - 0.3, "work_little": 1 / 19 - 0.1}
+        for name, change in expected.items():
+            assert abs(rows[name] / 100 - change) < 0.12, (rows, expected)
+        picture = xml.etree.ElementTree.parse(flame).getroot()
+        assert {"busy_change", *SHARES} <= {place.get("data-n") for place in picture.iter()}
+        assert compared(before).returncode == 2 and compared(before, __file__).returncode == 1
+
+
+def compared(*paths):
+    return subprocess.run([SONDE, "compare", *map(str, paths)], capture_output=True, text=True, timeout=DEADLINE_S)
+
+
+def one_after_the_other():
+    """Confined; a disk that is full loses profiles, says so once, and is no end; SIGTERM finishes what is begun."""
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_series") as busy, contextlib.ExitStack() as stack:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], check=True)
+        stack.callback(subprocess.run, ["umount", "-l", directory], check=True)
+        folder = pathlib.Path(directory) / "profiles"
+        words = [SONDE, "profile", "--every", "1", "-p", str(busy.process.pid), "-o", str(folder), "--keep", "2"]
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        try:
+            first = wait_until("there is one", lambda: sorted(folder.glob("profile-*.pb.gz")))[0]
+            assert confined(process.pid), "it is not confined"
+            wait_until("it gave way", lambda: not first.exists())
+            assert 1 <= len(list(folder.iterdir())) <= 3
+            fill = pathlib.Path(directory) / "full"
+            with contextlib.suppress(OSError), open(fill, "wb", buffering=0) as file:
+                while file.write(bytes(4096)) == 4096:
+                    pass
+            newest = sorted(folder.glob("profile-*.pb.gz"))[-1]
+            time.sleep(2.5)  # two that find no room
+            fill.unlink()
+            wait_until("they are written again", lambda: sorted(folder.glob("profile-*.pb.gz"))[-1] > newest)
+        finally:
+            process.send_signal(15)
+        _, said = process.communicate(timeout=DEADLINE_S)
+        assert said.count("profiles are lost: ") == 1 == said.count("profiles are written again"), said
+        written, lost = re.search(r"(\d+) profiles written, (\d+) lost", said).groups()
+        assert int(written) >= 3 and int(lost) >= 1 and process.returncode == 1, said
+        kept = sorted(folder.glob("profile-*.pb.gz"))  # the last may have no sample
+        assert any("work_much" in compared(one, one).stdout for one in kept), kept
+        assert not list(folder.glob(".*")), list(folder.iterdir())
+    assert "--every wants a folder" in profile("--every", 5, code=2).stderr
+    assert "/proc/self" in profile("--every", 5, "-o", "/proc/self", code=1).stderr
+
+
+def confined(pid):
+    return "Seccomp:\t2" in pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
 def a_person_ends_it_early():
     with tempfile.TemporaryDirectory() as directory, Busy("busy_early"):
         out = pathlib.Path(directory) / "out"
@@ -236,6 +272,8 @@ run_scenarios(
     shares_are_known_without_frame_pointers,
     one_service_among_others,
     pprof_is_read_back,
+    a_change_is_found,
+    one_after_the_other,
     a_person_ends_it_early,
     without_names_there_are_places,
     short_lives_have_their_samples,

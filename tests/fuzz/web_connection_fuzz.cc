@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "exporters/web/connection.h"
 
@@ -78,15 +79,20 @@ class FuzzTransport final : public Transport {
   bool ended_ = false;
 };
 
+// Has to be waited for once, in its middle.
 class ThreeParts : public BodyStream {
  public:
   Next next(std::string& out) override {
+    if (left_ == 2 && !std::exchange(waited_, true)) {
+      return Next::kLater;
+    }
     out += left_ == 1 ? "" : "part";
     return --left_ == 0 ? Next::kEnd : Next::kMore;
   }
 
  private:
   int left_ = 3;
+  bool waited_ = false;
 };
 
 HttpResponse answer(const RequestHead& head) {
@@ -140,12 +146,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Each step spends a move, or a byte, or a part: an end is near.
   const size_t enough = 10 * size + 1000;
   size_t steps = 0;
+  uint64_t now = 1;
   while (!connection.closed()) {
     require(++steps < enough);
-    require(connection.wanted_events() == POLLIN || connection.wanted_events() == POLLOUT);
-    connection.advance(steps);
+    const bool waits = connection.ask_again_ns() != 0;
+    require(connection.wanted_events() == POLLIN || connection.wanted_events() == POLLOUT ||
+            (waits && connection.wanted_events() == POLLRDHUP));
+    now = waits ? connection.ask_again_ns() : now + 1;
+    connection.advance(now);
     if (steps % 4096 == 4095 && !connection.closed()) {
-      require(connection.deadline() > steps);
+      require(connection.deadline() > now);
     }
   }
   std::string_view rest = sent;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "exporters/prometheus/negotiate.h"
+#include "exporters/query.h"
 #include "exporters/web/request.h"
 #include "exporters/web/users.h"
 
@@ -32,6 +33,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string decoded;
     sane &=
         !web::decode_base64(header.value, decoded) || decoded.size() <= header.value.size() / 4 * 3;
+  }
+  if (const auto parameters = parse_query(head.query)) {
+    sane &= parameters->size() <= kMaxParameters;
+    for (const auto& [name, value] : *parameters) {
+      sane &= name.size() + value.size() <= head.query.size();
+    }
   }
   // The same head whatever stands behind it, and none before its end.
   web::RequestHead again;

@@ -16,9 +16,10 @@ namespace sonde {
 namespace {
 
 constexpr OptionGroup kAllGroups[] = {
-    OptionGroup::kGeneral, OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
-    OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
-    OptionGroup::kRoutes,  OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile};
+    OptionGroup::kGeneral,  OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
+    OptionGroup::kLimits,   OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
+    OptionGroup::kRoutes,   OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile,
+    OptionGroup::kSampling, OptionGroup::kPicture,  OptionGroup::kCompare};
 static_assert(std::size(kAllGroups) == kOptionGroups);
 
 struct Outcome {

@@ -178,6 +178,23 @@ std::string done(const char* what, bool success) {
   return success ? "" : std::string(what) + " was refused; ";
 }
 
+TEST(Confined, WhatIsLeftOutStaysAllowedAndNoMore) {
+  EXPECT_EQ(in_child([]() -> std::string {
+              const auto left_out = [](const CallRule& rule) {
+                return rule.name == "openat" || rule.name == "unlinkat";
+              };
+              if (auto filtered = filter_calls(left_out); !filtered) {
+                return filtered.error().what;
+              }
+              return done("open to write", ::open("/dev/null", O_WRONLY) >= 0) +
+                     done("unlinkat",
+                          ::unlinkat(AT_FDCWD, "/nowhere/at/all", 0) == -1 && errno == ENOENT) +
+                     refused("renameat", ::renameat(AT_FDCWD, "/nowhere", AT_FDCWD, "/at/all")) +
+                     refused("socket", ::socket(AF_INET, SOCK_STREAM, 0));
+            }),
+            "");
+}
+
 TEST(Confined, TheKernelRefusesWhatTheTableSays) {
   EXPECT_EQ(in_child([]() -> std::string {
               if (auto filtered = filter_calls(); !filtered) {

@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "exporters/gzip.h"
+#include "exporters/pprof/decode.h"
 #include "exporters/pprof/encode.h"
 #include "exporters/pprof/profile.pb.h"
 #include "exporters/stacks/folded.h"
@@ -149,6 +151,100 @@ TEST(Top, CountsAFunctionOnceAStack) {
   EXPECT_NE(table.find("        3   30.0        3   30.0  do_work_[k]\n"), std::string::npos)
       << table;
   EXPECT_EQ(stacks::top(example(), 1).find("do_work"), std::string::npos);
+}
+
+TEST(PprofDecode, WhatWasWrittenIsRead) {
+  const Profile profile = example();
+  for (const std::string& bytes : {pprof::encode(profile), pprof::encode_plain(profile)}) {
+    const auto read = pprof::decode(bytes);
+    ASSERT_TRUE(read.has_value()) << read.error().what;
+    EXPECT_EQ(stacks::folded(*read), stacks::folded(profile));
+    EXPECT_EQ(stacks::top(*read), stacks::top(profile));
+    EXPECT_EQ(read->duration_ns, profile.duration_ns);
+    EXPECT_EQ(read->period_ns, profile.period_ns);
+    ASSERT_EQ(read->owners.size(), 2u);
+    EXPECT_EQ(read->owners[1].container, "bank-1");
+    EXPECT_EQ(read->owners[1].pid, 9u);
+  }
+}
+
+TEST(PprofDecode, WhatIsCutOrDamagedIsRefused) {
+  const std::string whole = pprof::encode(example());
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(pprof::decode(whole.substr(0, size)).has_value()) << size;
+  }
+  EXPECT_FALSE(pprof::decode("no profile").has_value());
+  std::string bomb;
+  GzipStream().add(std::string(pprof::kMaxPlainBytes + 1, '\0'), true, bomb);
+  EXPECT_EQ(pprof::decode(bomb).error().what, "it holds more than 64 MiB");
+}
+
+class WireTest : public testing::Test {
+ protected:
+  WireTest() {
+    EXPECT_TRUE(wire_.ParseFromString(pprof::encode_plain(example())));
+    EXPECT_EQ(problem(), "");
+  }
+  std::string problem() const {
+    const auto read = pprof::decode(wire_.SerializeAsString());
+    return read ? "" : read.error().what;
+  }
+  pprof::wire::Profile wire_;
+};
+
+TEST_F(WireTest, WhatDoesNotHoldTogetherIsRefused) {
+  const pprof::wire::Profile good = wire_;
+  wire_.mutable_sample(0)->set_location_id(0, 77);
+  EXPECT_EQ(problem(), "a sample's location is not there");
+  wire_ = good;
+  wire_.mutable_location(0)->mutable_line(0)->set_function_id(77);
+  EXPECT_EQ(problem(), "a location's function is not there");
+  wire_ = good;
+  wire_.mutable_location(0)->set_mapping_id(77);
+  EXPECT_EQ(problem(), "a location's mapping is not there");
+  wire_ = good;
+  wire_.mutable_location(0)->set_id(wire_.location(1).id());
+  EXPECT_EQ(problem(), "two locations have one number");
+  wire_ = good;
+  wire_.mutable_sample(0)->set_value(0, -1);
+  EXPECT_EQ(problem(), "it is a difference already");
+  wire_ = good;
+  wire_.mutable_sample(0)->set_value(0, INT64_MAX);
+  EXPECT_EQ(problem(), "it is of more time than there is");
+  wire_ = good;
+  wire_.mutable_sample(0)->clear_value();
+  EXPECT_EQ(problem(), "a sample has no value");
+  wire_ = good;
+  for (size_t i = 0; i <= pprof::kMaxStackFrames; ++i) {
+    wire_.mutable_sample(0)->add_location_id(1);
+  }
+  EXPECT_EQ(problem(), "its stacks are too deep");
+  wire_ = good;
+  wire_.mutable_sample_type(1)->set_type(0);
+  wire_.mutable_period_type()->set_type(0);
+  EXPECT_EQ(problem(), "it is no profile of CPU time");
+}
+
+TEST_F(WireTest, OneTextCannotBecomeMany) {
+  // 64 KiB that each of many functions is called by.
+  wire_.add_string_table(std::string(65536, 'x'));
+  for (uint64_t id = 100; id < 100 + pprof::kMaxNameBytes / 65536; ++id) {
+    auto* function = wire_.add_function();
+    function->set_id(id);
+    function->set_name(wire_.string_table_size() - 1);
+    auto* location = wire_.add_location();
+    location->set_id(id);
+    location->add_line()->set_function_id(id);
+  }
+  EXPECT_EQ(problem(), "its names are too long");
+}
+
+TEST_F(WireTest, InlinedFunctionsAreFrames) {
+  wire_.mutable_location(0)->add_line()->set_function_id(wire_.function(1).id());
+  const auto read = pprof::decode(wire_.SerializeAsString());
+  ASSERT_TRUE(read.has_value());
+  EXPECT_NE(stacks::folded(*read).find("shop;do_work;a:b?;do_work_[k] 3"), std::string::npos)
+      << stacks::folded(*read);
 }
 
 }  // namespace

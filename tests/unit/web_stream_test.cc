@@ -131,6 +131,76 @@ TEST(WebStream, ASlowReaderHoldsUpNobody) {
   EXPECT_EQ(unchunked(slow.read_all()).size(), kParts * 65536);
 }
 
+// Says "later" until it is let go on.
+class Waiting : public BodyStream {
+ public:
+  struct State {
+    std::atomic<size_t> asked = 0;
+    std::atomic<bool> ready = false;
+    std::atomic<bool> gone = false;
+  };
+  explicit Waiting(State& state) : state_(state) {}
+  ~Waiting() override { state_.gone = true; }
+  Next next(std::string& out) override {
+    ++state_.asked;
+    if (!state_.ready) {
+      return Next::kLater;
+    }
+    out = "at last";
+    return Next::kEnd;
+  }
+
+ private:
+  State& state_;
+};
+
+HttpRoute waiting(Waiting::State& state) {
+  return {"/wait", [&state](const HttpRequest&) {
+            HttpResponse response;
+            response.stream = std::make_unique<Waiting>(state);
+            return response;
+          }};
+}
+
+constexpr std::string_view kGetWait = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
+
+void await(const auto& condition) {
+  for (int left = kPatienceS * 1000; left > 0 && !condition(); --left) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(condition());
+}
+
+// Longer than an answer may take to be sent: it is we who are slow.
+TEST(WebStream, WhatIsNotThereYetIsWaitedFor) {
+  Waiting::State state;
+  Limits limits;
+  limits.write_timeout_ns = 250'000'000;
+  const auto server = serve({waiting(state), hello()}, limits);
+  Client client(server->port());
+  client.send(kGetWait);
+  await([&] { return state.asked >= 5; });
+  Client other(server->port());
+  other.send(kGetClose);
+  EXPECT_TRUE(other.read_all().ends_with("hello \n"));
+  state.ready = true;
+  EXPECT_EQ(unchunked(client.read_until("\r\n0\r\n\r\n")), "at last");
+  client.send(kGetClose);
+  EXPECT_TRUE(client.read_all().ends_with("hello \n")) << "the connection goes on";
+}
+
+TEST(WebStream, WhoWentAwayIsNotWaitedFor) {
+  Waiting::State state;
+  const auto server = serve({waiting(state)});
+  {
+    Client client(server->port());
+    client.send(kGetWait);
+    await([&] { return state.asked >= 1; });
+  }
+  await([&] { return state.gone.load(); });
+  EXPECT_EQ(counted(*server, "sonde.web.dropped", "broken"), 1u);
+}
+
 TEST(WebStream, ManyAtOnce) {
   constexpr size_t kParts = 50;
   Streams streams;

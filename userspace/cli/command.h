@@ -55,6 +55,7 @@ struct Command {
   X(record)               \
   X(replay)               \
   X(profile)              \
+  X(compare)              \
   X(symbolize)            \
   X(doctor)               \
   X(config)               \

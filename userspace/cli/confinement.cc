@@ -12,7 +12,7 @@
 
 namespace sonde::cli {
 
-confine::CapabilitySet needed_later(const KernelSide& kernel) {
+confine::CapabilitySet needed_later(const std::function<bool()>& map_read) {
   confine::CapabilitySet needed = 0;
   for (const Capability& each : wanted_capabilities()) {
     if (!each.to_load) {
@@ -22,8 +22,7 @@ confine::CapabilitySet needed_later(const KernelSide& kernel) {
   // CAP_SYS_ADMIN answers for CAP_BPF, and is kept for it only where there is no CAP_BPF.
   constexpr confine::CapabilitySet kBpf = confine::capability(CAP_BPF);
   constexpr confine::CapabilitySet kAdmin = confine::capability(CAP_SYS_ADMIN);
-  const auto free =
-      confine::works_without(kBpf | kAdmin, [&] { return kernel.counters().has_value(); });
+  const auto free = confine::works_without(kBpf | kAdmin, map_read);
   if (free.value_or(false)) {
     return needed;
   }
@@ -31,12 +30,12 @@ confine::CapabilitySet needed_later(const KernelSide& kernel) {
   return needed | (has_bpf ? kBpf : kAdmin);
 }
 
-Confinement confine_process(confine::CapabilitySet keep) {
+Confinement confine_process(confine::CapabilitySet keep, confine::LeftOut left_out) {
   Confinement out;
   if (auto done = confine::keep_only(keep); !done) {
     out.missing.push_back("all capabilities are kept: " + done.error().what);
   }
-  if (auto done = confine::filter_calls(); !done) {
+  if (auto done = confine::filter_calls(left_out); !done) {
     out.missing.push_back("every system call stays allowed: " + done.error().what);
   }
   if (confine::landlock_version() == 0) {

@@ -85,7 +85,7 @@ int run(const Config& config, const Arguments& /*arguments*/) {
     }
     if (kernel && best.empty()) {
       best = kind.name;
-      later = needed_later(**kernel);
+      later = needed_later([&kernel] { return (*kernel)->counters().has_value(); });
       add_features(features, **kernel);
     }
   }

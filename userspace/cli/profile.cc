@@ -1,67 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <memory>
-#include <optional>
 #include <string>
 
 #include "exporters/pprof/encode.h"
 #include "exporters/stacks/flame.h"
 #include "exporters/stacks/folded.h"
-#include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 #include "userspace/cli/command.h"
 #include "userspace/cli/live.h"
+#include "userspace/cli/output_file.h"
 #include "userspace/cli/privileges.h"
+#include "userspace/cli/profile_series.h"
+#include "userspace/cli/profile_session.h"
 #include "userspace/cli/signals.h"
-#include "userspace/confine/capabilities.h"
-#include "userspace/extraction/extractor.h"
-#include "userspace/inventory/inventory.h"
-#include "userspace/pipeline/host_names.h"
-#include "userspace/pipeline/profiling.h"
 
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kProfile, OptionGroup::kGeneral,
+constexpr OptionGroup kGroups[] = {OptionGroup::kProfile,   OptionGroup::kPicture,
+                                   OptionGroup::kSampling,  OptionGroup::kGeneral,
                                    OptionGroup::kSelection, OptionGroup::kNaming};
-constexpr uint64_t kSecondNs = 1'000'000'000;
-constexpr std::string_view kStandardOutput = "-";
 
 int failed(const Error& error) {
   log::error("{}", error.what);
   return kFailure;
-}
-
-// Opened before the sampling: it would be a pity to find out afterwards.
-Result<Fd> open_output(const std::string& path) {
-  if (path == kStandardOutput) {
-    return Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
-  }
-  constexpr mode_t kRights = 0644;
-  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kRights));
-  if (!file.ok()) {
-    return fail_errno(path, errno);
-  }
-  return file;
-}
-
-Result<> write_all(const Fd& file, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return fail_errno(path, errno);
-    }
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return {};
 }
 
 std::string output_path(const ProfileConfig& profile) {
@@ -81,9 +45,7 @@ std::string title_of(const ProfileConfig& wish, const Profile& profile) {
   const std::string whose = !wish.service.empty() ? wish.service
                             : wish.pid != 0       ? fmt::format("process {}", wish.pid)
                                                   : host_name();
-  return fmt::format("CPU time of {}: {:.1f} s in {:.0f} s", whose,
-                     static_cast<double>(profile.samples() * profile.period_ns) / 1e9,
-                     static_cast<double>(profile.duration_ns) / 1e9);
+  return stacks::cpu_title(profile, whose);
 }
 
 // What is wrong with what is wanted; empty: nothing.
@@ -91,66 +53,17 @@ std::string contradiction(const ProfileConfig& wish) {
   if (wish.folded && wish.text) {
     return "--folded and --text are two forms: choose one";
   }
+  if (wish.every != 0 && (wish.folded || wish.text || !wish.flame.empty())) {
+    return "--every writes profiles of pprof's format: leave the other forms out";
+  }
+  if (wish.every != 0 && (wish.output.empty() || wish.output == kStandardOutput)) {
+    return "--every wants a folder: -o FOLDER";
+  }
   const bool binary = !wish.folded && !wish.text;
   if (binary && wish.output == kStandardOutput && ::isatty(STDOUT_FILENO) == 1) {
     return "a profile is no text for a terminal: name a file, or use --text";
   }
   return {};
-}
-
-// Who runs here, asked as samples come.
-struct Host {
-  Selection selection;
-  Namer namer;
-  Inventory inventory;
-
-  explicit Host(HostRules rules)
-      : selection(std::move(rules.selection)),
-        namer(host_name(), std::move(rules.naming)),
-        inventory(ProcRoot(), kMaxProcesses, Containers(),
-                  [this](const Process& process) { return namer.name(process); }) {}
-
-  FindProcess finder() {
-    return [this](Pid pid) { return inventory.discover(pid); };
-  }
-  WantProcess chooser() {
-    return [this](const Process* process) {
-      const ProcessFacts facts = process != nullptr ? facts_of(*process) : ProcessFacts{};
-      return selection.decide(facts) != Selected::kExcluded;
-    };
-  }
-};
-
-// Without it stacks are walked by frame pointers alone.
-std::optional<Store> open_store() {
-  const std::string path = Store::default_path();
-  auto store = path.empty() ? fail("no home") : Store::open(path);
-  if (!store) {
-    log::warn("unwinding needs a folder of its own, and has none: {}", store.error().what);
-    return std::nullopt;
-  }
-  return *std::move(store);
-}
-
-// Until the time is over, or somebody has enough of it.
-void sample_for(uint64_t seconds, Profiling& profiling) {
-  const bool watched = ::isatty(STDERR_FILENO) == 1;
-  const uint64_t began = monotonic_ns();
-  const uint64_t end = began + seconds * kSecondNs;
-  uint64_t told = 0;
-  for (uint64_t now = began; now < end; now = monotonic_ns()) {
-    if (wait_for_signal(std::min(Profiling::kReadEveryNs, end - now)) != 0) {
-      break;
-    }
-    profiling.read();
-    if (const uint64_t passed = (now - began) / kSecondNs; watched && passed != told) {
-      told = passed;
-      fmt::print(stderr, "\rsonde: {} of {} s ", passed, seconds);
-    }
-  }
-  if (watched) {
-    fmt::print(stderr, "\r");
-  }
 }
 
 void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples, uint64_t unnamed) {
@@ -190,19 +103,6 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples, uint6
 
 int profile_host(const Config& config) {
   const ProfileConfig& wish = config.profile;
-  block_signals();
-  adopt_libbpf_log();
-  // First, while there is one thread and little memory to be forked with.
-  auto extractor = Extractor::start();
-  if (!extractor) {
-    log::warn("functions of files have no names: {}", extractor.error().what);
-  } else if (!extractor->why_not_kept().empty()) {
-    log::info("tables of symbols are not kept: {}", extractor->why_not_kept());
-  }
-  auto rules = host_rules(config);
-  if (!rules) {
-    return failed(rules.error());
-  }
   const std::string path = output_path(wish);
   const auto output = open_output(path);
   if (!output) {
@@ -212,43 +112,29 @@ int profile_host(const Config& config) {
   if (!flame) {
     return failed(flame.error());
   }
-  auto samples = CpuSamples::open({.hz = wish.frequency, .force = wish.force});
-  if (!samples) {
-    const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
-    if (!lacking.empty()) {
-      log::error("this process lacks {}", lacking);
-    }
-    return failed(samples.error());
+  auto session = ProfileSession::open(config);
+  if (!session) {
+    return failed(session.error());
   }
-  Host host(*std::move(rules));
-  const std::optional<Store> store = open_store();
-  auto profiling =
-      Profiling::begin(**samples, store ? &*store : nullptr,
-                       {.pid = Pid{static_cast<uint32_t>(wish.pid)}, .service = wish.service},
-                       host.finder(), host.chooser());
-  if (!profiling) {
-    return failed(profiling.error());
+  const auto made = (*session)->make(wish.seconds, ::isatty(STDERR_FILENO) == 1);
+  if (!made) {
+    return failed(made.error());
   }
-  sample_for(wish.seconds, **profiling);
-  HostNames names(extractor ? &*extractor : nullptr);
-  const auto profile = (*profiling)->end(names);
-  if (!profile) {
-    return failed(profile.error());
-  }
-  if (auto written = write_all(*output, path, encoded(wish, *profile)); !written) {
+  const Profile& profile = made->profile;
+  if (auto written = write_all(*output, path, encoded(wish, profile)); !written) {
     return failed(written.error());
   }
   if (!wish.flame.empty()) {
-    const std::string picture = stacks::flame_graph(*profile, title_of(wish, *profile));
+    const std::string picture = stacks::flame_graph(profile, title_of(wish, profile));
     if (auto written = write_all(*flame, wish.flame, picture); !written) {
       return failed(written.error());
     }
   }
-  tell_counts((*profiling)->counts(), **samples, extractor ? extractor->counts().failed : 0);
+  tell_counts(made->counts, (*session)->samples(), (*session)->unnamed());
   if (path != kStandardOutput) {
     fmt::print(stderr, "sonde: written to {}\n", path);
   }
-  if (profile->stacks.empty()) {
+  if (profile.stacks.empty()) {
     fmt::print(stderr,
                "sonde: no sample of what was asked for: did it run, and is it called so?\n");
   }
@@ -264,7 +150,9 @@ int run(const Config& config, const Arguments& /*arguments*/) {
     fmt::print(stderr, "{}", missing);
     return kMissingPrivilege;
   }
-  return profile_host(config);
+  block_signals();
+  adopt_libbpf_log();
+  return config.profile.every != 0 ? profile_series(config) : profile_host(config);
 }
 
 }  // namespace
@@ -281,7 +169,8 @@ and no program needs to be prepared. CPUs that idle cost nothing; a sample costs
 The profile is pprof's: `go tool pprof`, Parca, Pyroscope and speedscope.app read it. Each sample
 has the labels service, container, pid, thread and comm. --text prints a table, --folded one line
 for each stack, --flame draws a picture for a browser. It ends by itself, or with SIGINT; what was
-sampled until then is written.
+sampled until then is written. --every N goes on until SIGINT or SIGTERM: a profile of each N
+seconds, a file of its own in the folder that -o names, the oldest giving way.
 
 Callers are found also in programs without frame pointers (most C and C++ code of distributions), by
 what their files say for exceptions; in code that is made at run time by frame pointers. Functions
@@ -289,13 +178,15 @@ that nobody knows a name of are told as FILE+OFFSET. How to unwind a file is fou
 in /var/cache/sonde.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE to see what other users' programs are. sudo
-has them.
+has them. Once the clocks run, CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and
+CAP_CHECKPOINT_RESTORE are held of them, and no program is started and no socket made.
 
 Examples:
   sudo sonde profile                                 30 s of everything, to profile.pb.gz
   sudo sonde profile -p 1234 -d 10 --text            where does this process spend its time?
   sudo sonde profile -s checkout --flame out.svg     one service, and a picture of it
   sudo sonde profile --folded | sort -rnk2 | head    the stacks that were met most
+  sudo sonde profile --every 60 -o /var/log/profiles on and on, a day of minutes is kept
   go tool pprof -http : profile.pb.gz                look at it; -tagfocus service=checkout
 )",
     .groups = kGroups,

@@ -9,9 +9,9 @@ namespace sonde::cli {
 namespace {
 
 constexpr OptionGroup kGroups[] = {
-    OptionGroup::kGeneral,   OptionGroup::kWeb,    OptionGroup::kKernel,
-    OptionGroup::kPipeline,  OptionGroup::kLimits, OptionGroup::kGovernor,
-    OptionGroup::kSelection, OptionGroup::kNaming, OptionGroup::kRoutes};
+    OptionGroup::kGeneral, OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
+    OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
+    OptionGroup::kRoutes,  OptionGroup::kSampling};
 
 int run(const Config& config, const Arguments& arguments) {
   if (const std::string missing = missing_privileges("run"); !missing.empty()) {
@@ -30,8 +30,9 @@ const Command run_command = {
     .text =
         R"(Watches the connections of every process on the host from inside the kernel, understands what
 they say, and serves rate, errors and duration of every service for Prometheus, by default at
-http://127.0.0.1:9464/metrics. It only reads: no program is changed or restarted. It runs until
-SIGINT or SIGTERM; SIGHUP makes it read its configuration again.
+http://127.0.0.1:9464/metrics. Who asks at /debug/pprof/profile?seconds=30&service=NAME gets a CPU
+profile, as `go tool pprof`, Parca and Alloy do. It only reads: no program is changed or restarted.
+It runs until SIGINT or SIGTERM; SIGHUP makes it read its configuration again.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to name the
 services of other users, and CAP_SYS_RESOURCE on kernels before 5.11. The simplest way to have

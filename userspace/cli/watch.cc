@@ -24,6 +24,7 @@
 #include "userspace/cli/open_files.h"
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/reload.h"
+#include "userspace/cli/served_profiles.h"
 #include "userspace/cli/signals.h"
 #include "userspace/cli/tape_recorder.h"
 
@@ -47,7 +48,8 @@ std::string what_is_watched(const Config& config, size_t processes) {
 // One screen: the kernel and the door in use, what is watched, what is missed and why, and the
 // address.
 std::string start_screen(const Config& config, Live& live, std::span<const DoorAttempt> attempts,
-                         const Confinement& confinement, std::string where) {
+                         const Confinement& confinement, const ServedProfiles* profiles,
+                         std::string where) {
   Checklist list;
   list.add(kernel_check());
   for (const DoorAttempt& attempt : attempts) {
@@ -77,6 +79,9 @@ std::string start_screen(const Config& config, Live& live, std::span<const DoorA
               .affects = {},
               .remedy = {}});
   }
+  if (profiles != nullptr) {
+    list.add(profiles->check());
+  }
   list.add(confinement_check(confinement));
   list.add({.name = "result",
             .state = CheckState::kOk,
@@ -94,11 +99,15 @@ std::string headline(Live& live) {
                                       : fmt::format("{} services", *services));
 }
 
-std::vector<HttpRoute> routes(const Config& config, Live& live, const std::atomic<bool>& ready) {
+std::vector<HttpRoute> routes(const Config& config, Live& live, ServedProfiles* profiles,
+                              const std::atomic<bool>& ready) {
   std::vector<HttpRoute> out = {
       prometheus::metrics_route(live.metrics(),
                                 {.encode = {.created_samples = config.web.created_samples}}),
       web::healthz_route(), web::readyz_route(ready)};
+  if (profiles != nullptr) {
+    std::ranges::move(profiles->routes(), std::back_inserter(out));
+  }
   out.push_back(web::index_route(out, [&live] { return headline(live); }));
   return out;
 }
@@ -131,7 +140,7 @@ Confinement confine_if_wanted(const Config& config, Live& live) {
   if (!config.security.confine) {
     return {.wanted = false, .held = 0, .missing = {}};
   }
-  return confine_process(needed_later(live.kernel()));
+  return confine_process(needed_later([&live] { return live.kernel().counters().has_value(); }));
 }
 
 web::Options web_options(const Config& config) {
@@ -188,6 +197,8 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   }
   std::atomic<bool> ready{false};
   std::atomic<web::WebServer*> serving{nullptr};
+  // First, while there is little memory to be forked with.
+  auto profiles = config.web.profiles ? std::make_unique<ServedProfiles>(config.profile) : nullptr;
   std::vector<DoorAttempt> attempts;
   auto live = Live::open(config, attempts);
   if (!live) {
@@ -198,17 +209,25 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
     return failed(listener.error());
   }
   const Confinement confinement = confine_if_wanted(config, **live);
-  const auto web_metrics = [&serving](std::vector<MetricFamily>& out) {
+  if (profiles != nullptr) {
+    profiles->start((*live)->host());
+  }
+  const auto more_metrics = [&serving, &profiles](std::vector<MetricFamily>& out) {
     if (const web::WebServer* web = serving.load()) {
       std::ranges::move(web->metrics(), std::back_inserter(out));
     }
+    if (profiles != nullptr) {
+      profiles->append(out);
+    }
   };
-  if (auto started = (*live)->start({}, web_metrics); !started) {
+  if (auto started = (*live)->start({}, more_metrics); !started) {
     return failed(started.error());
   }
   auto server = web::WebServer::start(web_options(config), *std::move(listener),
-                                      routes(config, **live, ready));
+                                      routes(config, **live, profiles.get(), ready));
   if (!server) {
+    (*live)->stop();
+    profiles.reset();
     return failed(server.error());
   }
   serving = server->get();
@@ -216,13 +235,14 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   const std::string_view scheme = config.web.tls_certificate.empty() ? "http" : "https";
   const std::string host = config.web.listen.substr(0, config.web.listen.rfind(':'));
   fmt::print(stderr, "{}",
-             start_screen(config, **live, attempts, confinement,
+             start_screen(config, **live, attempts, confinement, profiles.get(),
                           fmt::format("{}://{}:{}/metrics", scheme, host, (*server)->port())));
   wait_for_end(config, read_again, **live, server->get());
   ready = false;
   (*live)->stop();
   serving = nullptr;  // the poller, which asks it, has ended
   server->reset();
+  profiles.reset();  // it asks for processes until then
   return kOk;
 }
 
@@ -250,7 +270,7 @@ int record_host(const Config& config, const ConfigReader& read_again) {
   }
   fmt::print(
       stderr, "{}",
-      start_screen(config, **live, attempts, confinement,
+      start_screen(config, **live, attempts, confinement, nullptr,
                    fmt::format("{}{}", config.record.tape,
                                config.record.raw ? " (raw: it holds secrets)" : " (redacted)")));
   wait_for_end(config, read_again, **live, nullptr);

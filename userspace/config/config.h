@@ -26,6 +26,7 @@ struct WebConfig {
   std::string tls_key;
   std::string users;             // file; empty: nobody is asked
   bool created_samples = false;  // in OpenMetrics
+  bool profiles = true;
 };
 
 struct KernelConfig {
@@ -90,11 +91,18 @@ struct ProfileConfig {
   std::string service;  // empty: every service
   uint64_t seconds = 30;
   uint64_t frequency = 49;  // samples a second of each CPU
-  std::string output;       // file; empty: chosen by the form
+  std::string output;       // file; empty: chosen by the form; with every: a folder
+  uint64_t every = 0;       // seconds of each of many; 0: one profile
+  uint64_t keep = 1440;     // of them, as files
+  uint64_t keep_bytes = 1ull << 30;
   bool folded = false;
   bool text = false;
   std::string flame;   // file; empty: none is drawn
   bool force = false;  // also where the kernel may lock up
+};
+
+struct CompareConfig {
+  std::vector<std::string> profiles;  // files: the earlier, the later
 };
 
 struct Config {
@@ -112,6 +120,7 @@ struct Config {
   RecordConfig record;
   ReplayConfig replay;
   ProfileConfig profile;
+  CompareConfig compare;
 };
 
 }  // namespace sonde

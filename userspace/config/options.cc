@@ -123,6 +123,8 @@ constexpr Option kOptions[] = {
     {"web.created_samples", "created-samples", kWeb, "",
      "Write _created samples, which many servers store as series",
      flag<SONDE_AT(web.created_samples)>()},
+    {"web.profiles", "profiles", kWeb, "", "Make CPU profiles for who asks at /debug/pprof/profile",
+     flag<SONDE_AT(web.profiles)>()},
 
     {"kernel.door", "door", kKernel, "DOOR",
      "Way into the kernel; auto: the best that proves itself",
@@ -199,27 +201,39 @@ constexpr Option kOptions[] = {
      false, 's'},
     {"profile.seconds", "seconds", kProfile, "N", "How long to sample",
      integer<SONDE_AT(profile.seconds)>(1, 86'400), false, 'd'},
-    {"profile.frequency", "frequency", kProfile, "N", "Samples a second of each CPU",
-     integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
     {"profile.output", "output", kProfile, "FILE",
      "Where to; - is standard output [profile.pb.gz; text: -]", text<SONDE_AT(profile.output)>(),
      false, 'o'},
+    {"profile.every", "every", kProfile, "N",
+     "Go on: a profile of each N seconds, in the folder -o; 0: one",
+     integer<SONDE_AT(profile.every)>(0, 86'400)},
+    {"profile.keep", "keep", kProfile, "N", "With --every: so many files stay, the newest",
+     integer<SONDE_AT(profile.keep)>(1, 1'000'000)},
+    {"profile.keep_size", "keep-size", kProfile, "SIZE",
+     "With --every: so large may all of them be",
+     integer<SONDE_AT(profile.keep_bytes)>(1ull << 20, 1ull << 44, Unit::kBytes)},
     {"profile.folded", "folded", kProfile, "", "Write one line for each stack instead of pprof",
      flag<SONDE_AT(profile.folded)>()},
     {"profile.text", "text", kProfile, "", "Write a table of services and functions instead",
      flag<SONDE_AT(profile.text)>()},
-    {"profile.flame", "flame", kProfile, "FILE", "Draw a flame graph as well (SVG, for a browser)",
+    {"profile.flame", "flame", kPicture, "FILE", "Draw a flame graph as well (SVG, for a browser)",
      text<SONDE_AT(profile.flame)>()},
-    {"profile.force", "force", kProfile, "",
+
+    {"profile.frequency", "frequency", kSampling, "N", "Samples a second of each CPU",
+     integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
+    {"profile.force", "force", kSampling, "",
      "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
+    {"compare.profiles", "compared", kCompare, "FILE", "Profiles to compare: before, after",
+     texts<SONDE_AT(compare.profiles)>()},
 };
 
 }  // namespace
 
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor",
-      "What is watched", "Names",   "Routes",      "Recording", "Replaying", "Profiling"};
+      "General",   "Serving",         "Kernel side", "Pipeline", "Limits",
+      "Governor",  "What is watched", "Names",       "Routes",   "Recording",
+      "Replaying", "Profiling",       "Sampling",    "Picture",  "Comparing"};
   return kTitles[static_cast<size_t>(group)];
 }
 

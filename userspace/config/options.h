@@ -30,9 +30,12 @@ enum class OptionGroup : uint8_t {
   kRoutes,
   kRecord,
   kReplay,
-  kProfile
+  kProfile,
+  kSampling,
+  kPicture,
+  kCompare
 };
-constexpr size_t kOptionGroups = 12;
+constexpr size_t kOptionGroups = 15;
 
 std::string_view title_of(OptionGroup group);
 

@@ -63,8 +63,8 @@ sock_filter test(const CallRule& rule, uint32_t self) {
   return {.code = kIfAnyBit, .jt = 0, .jf = 0, .k = 0};
 }
 
-Result<> install(Refusal refusal) {
-  auto code = filter_program(call_rules(), refusal, static_cast<uint32_t>(::getpid()));
+Result<> install(std::span<const CallRule> rules, Refusal refusal) {
+  auto code = filter_program(rules, refusal, static_cast<uint32_t>(::getpid()));
   const sock_fprog program = {.len = static_cast<uint16_t>(code.size()), .filter = code.data()};
   const uint32_t told = refusal == Refusal::kNotPermitted ? SECCOMP_FILTER_FLAG_LOG : 0;
   const long done =
@@ -109,14 +109,18 @@ std::vector<sock_filter> filter_program(std::span<const CallRule> rules, Refusal
   return out;
 }
 
-Result<> filter_calls() {
+Result<> filter_calls(LeftOut left_out) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail_errno("give up new privileges", errno);
   }
   // Two, since whether a refusal is told in the audit log is said for a filter as a whole. A thread
   // that is started is no news, though clone3 is refused each time.
-  auto done = install(Refusal::kUnknown);
-  return done ? install(Refusal::kNotPermitted) : done;
+  std::vector<CallRule> rules(call_rules().begin(), call_rules().end());
+  if (left_out != nullptr) {
+    std::erase_if(rules, left_out);
+  }
+  auto done = install(rules, Refusal::kUnknown);
+  return done ? install(rules, Refusal::kNotPermitted) : done;
 }
 
 }  // namespace sonde::confine

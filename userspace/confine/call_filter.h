@@ -17,7 +17,10 @@ namespace sonde::confine {
 std::vector<sock_filter> filter_program(std::span<const CallRule> rules, Refusal refusal,
                                         uint32_t self);
 
-// Puts the filter over all threads of this process, and those to come, for good.
-Result<> filter_calls();
+// Whether somebody has to do later what the rule refuses.
+using LeftOut = bool (*)(const CallRule& rule);
+
+// Puts the filter over all threads of this process, and those to come, for good. Null: all rules.
+Result<> filter_calls(LeftOut left_out = nullptr);
 
 }  // namespace sonde::confine

@@ -34,7 +34,7 @@ bool is_jit_dump(std::string_view path) {
 std::string HostNames::of_kernel(uint64_t address) {
   if (!kernel_read_) {
     kernel_read_ = true;
-    if (auto read = KernelSymbols::read()) {
+    if (auto read = kallsyms_ < 0 ? KernelSymbols::read() : KernelSymbols::read(kallsyms_)) {
       kernel_ = *std::move(read);
     } else {
       log::warn("the kernel's functions have no names: {}", read.error().what);

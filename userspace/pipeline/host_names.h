@@ -21,9 +21,10 @@ enum class NameForm : bool { kWritten, kLinked };
 
 class HostNames : public FrameNames {
  public:
-  // Of files there are names as far as the extractor can give them; null: none. Borrowed.
-  explicit HostNames(Extractor* extractor, NameForm form = NameForm::kWritten)
-      : extractor_(extractor), form_(form) {}
+  // Of files there are names as far as the extractor can give them; null: none. Borrowed. kallsyms:
+  // that file, opened by who could see addresses; -1: it is opened when it is needed.
+  explicit HostNames(Extractor* extractor, NameForm form = NameForm::kWritten, int kallsyms = -1)
+      : extractor_(extractor), form_(form), kallsyms_(kallsyms) {}
 
   // Dear only for a file that was not asked about for a while: so many tables are held. Modules are
   // told apart by where they are: one that is gone must not be followed by another there.
@@ -50,6 +51,7 @@ class HostNames : public FrameNames {
 
   Extractor* const extractor_;
   const NameForm form_;
+  const int kallsyms_;
   std::optional<KernelSymbols> kernel_;
   bool kernel_read_ = false;
   std::map<const Module*, std::optional<FileSymbols>> tables_;

@@ -38,12 +38,21 @@ std::optional<uint64_t> ModuleRows::bias_of(uint32_t module, const Mapping& mapp
   return mapping.start - mapping.offset - (found->address - found->offset);
 }
 
-std::optional<RowsFile> ModuleRows::open_rows(const Module& module, const ElfFile& elf) const {
+std::optional<RowsFile> ModuleRows::open_rows(const Module& module, const ElfFile& elf) {
   struct stat status{};
   if (module.file.ok() && ::fstat(module.file.get(), &status) != 0) {
     return std::nullopt;
   }
   const std::string identity = rows_identity(elf, status);
+  if (store_ == nullptr) {
+    auto made = RowsFile::make(elf, identity, kMostInMemory - in_memory_);
+    if (!made) {
+      log::debug("no rows of {}: {}", module.path, made.error().what);
+      return std::nullopt;
+    }
+    in_memory_ += made->own_bytes();
+    return std::optional<RowsFile>(*std::move(made));
+  }
   const std::string name = identity + ".rows";
   if (!Store::is_name(name)) {
     return std::nullopt;
@@ -67,7 +76,7 @@ const RowsView* ModuleRows::rows_of(uint32_t module) {
     return nullptr;
   }
   Known& of = known(module);
-  if (!of.asked && of.elf && store_ != nullptr) {
+  if (!of.asked && of.elf) {
     of.asked = true;
     of.rows = open_rows(modules_.all()[module], *of.elf);
   }

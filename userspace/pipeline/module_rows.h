@@ -16,7 +16,9 @@ namespace sonde {
 
 class ModuleRows : public RowSource {
  public:
-  // Both must live longer. No store: no rows.
+  static constexpr size_t kMostInMemory = size_t{64} << 20;  // bytes of rows without a store
+
+  // Both must live longer. Null: rows are kept in memory.
   ModuleRows(const ModuleTable& modules, const Store* store) : modules_(modules), store_(store) {}
 
   // What to take from an address in this mapping of the module for that of its file; nothing: it
@@ -34,11 +36,12 @@ class ModuleRows : public RowSource {
   };
 
   Known& known(uint32_t module);
-  std::optional<RowsFile> open_rows(const Module& module, const ElfFile& elf) const;
+  std::optional<RowsFile> open_rows(const Module& module, const ElfFile& elf);
 
   const ModuleTable& modules_;
   const Store* store_;
   std::map<uint32_t, Known> known_;
+  size_t in_memory_ = 0;
 };
 
 }  // namespace sonde

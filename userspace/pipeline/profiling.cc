@@ -26,18 +26,20 @@ WantProcess wanted(const std::string& service, WantProcess may) {
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, const Store* store, const ProfileWish& wish,
-                     FindProcess find, WantProcess may)
+Profiling::Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, FindProcess&& find,
+                     WantProcess&& want)
     : samples_(samples),
-      processes_(std::move(find), wanted(wish.service, std::move(may))),
-      unwinding_(processes_, samples.unwind(), store),
+      processes_(std::move(find), std::move(want)),
+      unwinding_(processes_, maps, store),
       collector_(processes_, unwinding_) {}
 
 Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
-                                                    ProfileWish wish, FindProcess find,
+                                                    const ProfileWish& wish, FindProcess find,
                                                     WantProcess may) {
-  std::unique_ptr<Profiling> out(
-      new Profiling(samples, store, wish, std::move(find), std::move(may)));
+  std::unique_ptr<Profiling> out(new Profiling(samples,
+                                               wish.tell_kernel ? samples.unwind() : nullptr, store,
+                                               std::move(find),
+                                               wanted(wish.service, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -63,9 +65,9 @@ void Profiling::read() {
   }
 }
 
-Result<Profile> Profiling::end(FrameNames& names) {
+Result<> Profiling::stop() {
   samples_.stop();
-  const uint64_t ended_ns = monotonic_ns();
+  ended_ns_ = monotonic_ns();
   read();
   const auto now = samples_.counts();
   if (!now) {
@@ -78,9 +80,13 @@ Result<Profile> Profiling::end(FrameNames& names) {
   counts_.collected = collector_.counts();
   counts_.unwound = unwinding_.counts();
   counts_.unread = processes_.unread();
+  return {};
+}
+
+Profile Profiling::finish(FrameNames& names) {
   Profile out = collector_.finish(names);
   out.start_wall_ns = began_wall_ns_;
-  out.duration_ns = ended_ns - began_ns_;
+  out.duration_ns = ended_ns_ - began_ns_;
   out.period_ns = samples_.period_ns();
   return out;
 }

@@ -17,6 +17,9 @@ namespace sonde {
 struct ProfileWish {
   Pid pid{};            // 0: every process
   std::string service;  // empty: every one
+  // Tells the kernel side of code, so that it walks stacks by itself. That takes the right to make
+  // maps; without it each stack is copied and walked here.
+  bool tell_kernel = true;
 };
 
 // What became of the samples: taken = lost + collected.seen + misread.
@@ -36,28 +39,31 @@ class Profiling {
   // Begins to sample. want: which of the processes may be shown at all. The sampler must live
   // longer, as must the store; null: none.
   static Result<std::unique_ptr<Profiling>> begin(CpuSamples& samples, const Store* store,
-                                                  ProfileWish wish, FindProcess find,
+                                                  const ProfileWish& wish, FindProcess find,
                                                   WantProcess may);
   ~Profiling();
 
   void read();
-  // Ends it. Once.
-  Result<Profile> end(FrameNames& names);
+  // Ends the sampling and closes the books. Once.
+  Result<> stop();
+  // What was sampled, with names. Once, after stop().
+  Profile finish(FrameNames& names);
 
-  // After end().
+  // After stop().
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, const Store* store, const ProfileWish& wish, FindProcess find,
-            WantProcess may);
+  Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, FindProcess&& find,
+            WantProcess&& want);
 
   CpuSamples& samples_;
   SampledProcesses processes_;
   Unwinding unwinding_;
   StackCollector collector_;
-  ProfilingCounts counts_;  // those of before, until end()
+  ProfilingCounts counts_;  // those of before, until stop()
   uint64_t began_ns_ = 0;
   uint64_t began_wall_ns_ = 0;
+  uint64_t ended_ns_ = 0;
   uint64_t looked_for_cpus_ns_ = 0;
 };
 

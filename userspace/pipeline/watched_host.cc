@@ -77,8 +77,7 @@ Result<> WatchedHost::start() {
 void WatchedHost::judge(const std::shared_ptr<const Process>& process) {
   // Rules with ports are asked for each connection: its bytes come, and are dropped by the shard if
   // excluded.
-  const bool excluded = selection()->decide(facts_of(*process)) == Selected::kExcluded;
-  verdict_(process->pid, !excluded, restraint_on(*process));
+  verdict_(process->pid, !excludes(process.get()), restraint_on(*process));
 }
 
 Restraint WatchedHost::restraint_on(const Process& process) const {
@@ -192,6 +191,11 @@ std::shared_ptr<const Process> WatchedHost::process_of(Pid pid) {
 ServiceRef WatchedHost::service_of(Pid pid) {
   const auto process = process_of(pid);
   return process && process->service ? process->service : namer()->unknown();
+}
+
+bool WatchedHost::excludes(const Process* process) const {
+  const ProcessFacts facts = process != nullptr ? facts_of(*process) : ProcessFacts{};
+  return selection()->decide(facts) == Selected::kExcluded;
 }
 
 bool WatchedHost::watched(const ConnectionOpened& connection) {

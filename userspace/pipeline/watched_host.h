@@ -66,6 +66,10 @@ class WatchedHost : public ServiceDirectory {
   bool known(Pid pid) override { return process_of(pid) != nullptr; }
   uint64_t version() const override { return version_.load(std::memory_order_acquire); }
 
+  // Whether the rules leave it out, whatever its connections are. Null: nothing is known of it. Any
+  // thread.
+  bool excludes(const Process* process) const;
+
   const Inventory& inventory() const { return inventory_; }
   size_t watched_processes() const { return watched_processes_; }
   uint64_t changes_seen() const { return changes_seen_; }

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program whose functions take known shares of CPU time."""
+import subprocess
+
+from processes import Process
+
+# Three functions of one body: what they take is what they are told to do.
+SOURCE = r"""
+#include <stdio.h>
+#define WORK(name) __attribute__((noinline, noclone)) void name(long turns) \
+  { for (long i = 0; i < turns; i++) __asm__ volatile("" ::: "memory"); __asm__ volatile("# " #name); }
+WORK(work_much) WORK(work_some) WORK(work_little)
+__attribute__((noinline, noclone)) void outer(void) { work_much(6000000); work_some(3000000); __asm__ volatile(""); }
+int main(void) { puts("ready"); fflush(stdout); for (;;) { outer(); work_little(1000000); } }
+"""
+# Without optimization each function has a frame: else the caller of one that calls nobody is passed over.
+FLAGS = ("-O0", "-fno-omit-frame-pointer")
+SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
+
+
+class Busy(Process):
+    """A program, compiled; threads of it do not exist, its name is its service's."""
+
+    def __init__(self, name, source=SOURCE, flags=FLAGS, **options):
+        super().__init__(**options)
+        self.source, self.flags = source, flags
+        self.name = name
+
+    def prepare(self):
+        self.directory.chmod(0o755)  # for another user
+        source = self.directory / "busy.c"
+        source.write_text(self.source)
+        program = self.directory / self.name
+        subprocess.run(["cc", *self.flags, "-o", program, source], check=True)
+        self.command = [str(program)]
+
+    def ready(self):
+        return "ready" in self.output()

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/pipeline/host_profiler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "userspace/base/clock.h"
+#include "userspace/pipeline/host_names.h"
+
+namespace sonde {
+namespace {
+
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+// For whom nobody waits needs no names: they take the most time.
+class NamesWhileWanted : public FrameNames {
+ public:
+  NamesWhileWanted(Extractor* extractor, int kallsyms, const std::atomic<bool>& given_up)
+      : names_(extractor, NameForm::kWritten, kallsyms), given_up_(given_up) {}
+  std::string name(const Module& module, uint64_t offset) override {
+    return given_up_ ? std::string() : names_.name(module, offset);
+  }
+
+ private:
+  HostNames names_;
+  const std::atomic<bool>& given_up_;
+};
+
+MetricFamily counter(std::string name, std::string help) {
+  return {.name = std::move(name),
+          .unit = "",
+          .help = std::move(help),
+          .kind = MetricKind::kCounter,
+          .bounds = nullptr,
+          .points = {}};
+}
+
+}  // namespace
+
+HostProfiler::HostProfiler(Opened opened, FindProcess find, WantProcess want)
+    : opened_(std::move(opened)), find_(std::move(find)), want_(std::move(want)) {}
+
+Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<bool>& given_up) {
+  // Neither files nor maps may be made: rows are kept in memory, and stacks are copied.
+  auto profiling = Profiling::begin(
+      *opened_.samples, nullptr,
+      {.pid = Pid{order.pid}, .service = order.service, .tell_kernel = false}, find_, want_);
+  if (!profiling) {
+    return std::unexpected(profiling.error());
+  }
+  const uint64_t end = monotonic_ns() + order.seconds * kSecondNs;
+  for (uint64_t now = monotonic_ns(); now < end && !given_up; now = monotonic_ns()) {
+    std::this_thread::sleep_for(
+        std::chrono::nanoseconds(std::min(Profiling::kReadEveryNs, end - now)));
+    (*profiling)->read();
+  }
+  if (auto stopped = (*profiling)->stop(); !stopped) {
+    return std::unexpected(stopped.error());
+  }
+  book((*profiling)->counts(), given_up);
+  NamesWhileWanted names(opened_.extractor ? &*opened_.extractor : nullptr, opened_.kallsyms.get(),
+                         given_up);
+  return (*profiling)->finish(names);
+}
+
+void HostProfiler::book(const ProfilingCounts& counts, bool given_up) {
+  const std::lock_guard lock(mutex_);
+  fates_.taken += counts.kernel[SONDE_SAMPLES_taken];
+  fates_.ring_full += counts.kernel[SONDE_SAMPLES_ring_full];
+  fates_.misread += counts.misread;
+  if (given_up) {
+    fates_.given_up += counts.collected.seen;
+    return;
+  }
+  fates_.profiled += counts.collected.kept;
+  fates_.without_stack += counts.collected.cut;
+  fates_.unwanted += counts.collected.unwanted;
+}
+
+void HostProfiler::append(std::vector<MetricFamily>& out) const {
+  Fates now;
+  {
+    const std::lock_guard lock(mutex_);
+    now = fates_;
+  }
+  MetricFamily& taken = out.emplace_back(
+      counter("sonde.profile.samples.taken", "Samples that the kernel side took for profiles."));
+  taken.points.push_back({std::make_shared<const Labels>(), now.taken});
+  MetricFamily& fates =
+      out.emplace_back(counter("sonde.profile.samples", "What became of the samples taken."));
+  const auto add = [&](std::string fate, uint64_t count) {
+    fates.points.push_back(
+        {std::make_shared<const Labels>(Labels{{"fate", std::move(fate)}}), count});
+  };
+  add("profiled", now.profiled);
+  add("without_stack", now.without_stack);
+  add("unwanted", now.unwanted);
+  add("given_up", now.given_up);
+  add("ring_full", now.ring_full);
+  add("misread", now.misread);
+}
+
+}  // namespace sonde

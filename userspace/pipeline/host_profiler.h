@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// HostProfiler: profiles of this host as they are ordered, by a sampler that is open already, and
+// the books over all samples that it ever took.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "exporters/profile_source.h"
+#include "userspace/base/fd.h"
+#include "userspace/extraction/extractor.h"
+#include "userspace/model/metrics.h"
+#include "userspace/pipeline/profiling.h"
+
+namespace sonde {
+
+class HostProfiler {
+ public:
+  // What is opened before privileges are given up. extractor, kallsyms: as HostNames has them; each
+  // may be none.
+  struct Opened {
+    std::unique_ptr<CpuSamples> samples;
+    std::optional<Extractor> extractor;
+    Fd kallsyms;
+  };
+  HostProfiler(Opened opened, FindProcess find, WantProcess want);
+
+  // One thread. Returns soon after given_up.
+  Result<Profile> make(const ProfileOrder& order, const std::atomic<bool>& given_up);
+
+  // sonde.profile.samples.taken, sonde.profile.samples {fate}: the same sum. Any thread.
+  void append(std::vector<MetricFamily>& out) const;
+
+ private:
+  struct Fates {
+    uint64_t taken = 0;
+    uint64_t profiled = 0;
+    uint64_t without_stack = 0;
+    uint64_t unwanted = 0;
+    uint64_t given_up = 0;
+    uint64_t ring_full = 0;
+    uint64_t misread = 0;
+  };
+  void book(const ProfilingCounts& counts, bool given_up);
+
+  Opened opened_;
+  const FindProcess find_;
+  const WantProcess want_;
+  mutable std::mutex mutex_;  // guards fates_; held for moments only
+  Fates fates_;
+};
+
+}  // namespace sonde
