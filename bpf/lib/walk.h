@@ -188,7 +188,7 @@ static __always_inline void walk_frame(struct walk *walk, struct sonde_sample *s
 	if (walk->step == SONDE_STEP_no_rule) {
 		/* Why a guess fails says nothing of the stack: what stays is that nothing is known.
 		 */
-		if (sonde_step_by_fp(walk, &walk->frame) != SONDE_STEP_caller ||
+		if (sonde_step_by_fp(walk, &walk->frame, 1) != SONDE_STEP_caller ||
 		    !find_code(walk, sonde_code_of(&walk->frame)))
 			return;
 		sample->guessed++;

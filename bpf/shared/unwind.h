@@ -39,7 +39,7 @@ enum sonde_cfa {
 	SONDE_CFA_INVALID = 0, /* nothing is known here, or nothing that can be said */
 	SONDE_CFA_STOP = 1,    /* the outermost frame */
 	SONDE_CFA_SIGNAL = 2,  /* the kernel's frame of a signal: all registers are in it */
-	SONDE_CFA_FP_ONLY = 3, /* code that keeps frame pointers */
+	SONDE_CFA_FP_ONLY = 3, /* code that keeps frame pointers, perhaps those of another stack */
 
 	SONDE_CFA_SP = 4,	/* stack pointer + cfa_offset */
 	SONDE_CFA_FP = 5,	/* frame pointer + cfa_offset */

@@ -56,13 +56,15 @@ SONDE_WALKER int sonde_read_word(void *from, sonde_u64 *to, sonde_u64 address)
 	return SONDE_READ_MEMORY(from, to, sizeof(*to), address);
 }
 
-/* The frame pointer and the return address stand side by side. */
-SONDE_WALKER enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *frame)
+/* The frame pointer and the return address stand side by side. A rule may say so of code that goes
+ * from one stack to another; as a guess it must be near.
+ */
+SONDE_WALKER enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *frame, int guess)
 {
 	sonde_u64 saved[2] = {0, 0};
 
-	if ((frame->fp & 7) || frame->fp < frame->sp ||
-	    frame->fp - frame->sp >= SONDE_MAX_GUESSED_SIZE)
+	if ((frame->fp & 7) || (guess && (frame->fp < frame->sp ||
+					  frame->fp - frame->sp >= SONDE_MAX_GUESSED_SIZE)))
 		return SONDE_STEP_bad_frame;
 	if (SONDE_READ_MEMORY(from, saved, sizeof(saved), frame->fp))
 		return SONDE_STEP_unreadable;
@@ -190,7 +192,7 @@ SONDE_WALKER enum sonde_step sonde_step_by_rule(void *from, const struct sonde_r
 	case SONDE_CFA_SIGNAL:
 		return sonde_step_over_signal(from, frame);
 	case SONDE_CFA_FP_ONLY:
-		return sonde_step_by_fp(from, frame);
+		return sonde_step_by_fp(from, frame, 0);
 	default:
 		break;
 	}

@@ -39,6 +39,7 @@ std::optional<uint64_t> wide(std::optional<uint32_t> number) {
 // Where in a function's record what stands: numbers of 4 bytes, but for the count of data.
 struct GoTable::Fields {
   uint64_t name;
+  uint64_t depths;
   uint64_t files;
   uint64_t lines;
   uint64_t value_tables;  // how many more
@@ -49,10 +50,10 @@ struct GoTable::Fields {
 
 const GoTable::Fields& GoTable::fields() const {
   static constexpr Fields kFields[] = {
-      {8, 24, 28, 32, 0, 0, 40},
-      {8, 24, 28, 32, 36, 0, 44},
-      {4, 20, 24, 28, 32, 39, 40},
-      {4, 20, 24, 28, 32, 43, 44},
+      {8, 20, 24, 28, 32, 0, 0, 40},
+      {8, 20, 24, 28, 32, 36, 0, 44},
+      {4, 16, 20, 24, 28, 32, 39, 40},
+      {4, 16, 20, 24, 28, 32, 43, 44},
   };
   return kFields[static_cast<size_t>(layout_)];
 }
@@ -180,6 +181,10 @@ void GoTable::lines(const Function& function, std::vector<Value>& out) {
 
 void GoTable::files(const Function& function, std::vector<Value>& out) {
   values(function, at<uint32_t>(function.record + fields().files), out);
+}
+
+void GoTable::depths(const Function& function, std::vector<Value>& out) {
+  values(function, at<uint32_t>(function.record + fields().depths), out);
 }
 
 void GoTable::calls(const Function& function, std::vector<Value>& out) {

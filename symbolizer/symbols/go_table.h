@@ -56,6 +56,8 @@ class GoTable {
   void lines(const Function& function, std::vector<Value>& out);
   void files(const Function& function, std::vector<Value>& out);
   void calls(const Function& function, std::vector<Value>& out);
+  // How many bytes of stack the function has taken.
+  void depths(const Function& function, std::vector<Value>& out);
 
   std::string_view file(const Function& function, int32_t number) const;
 

@@ -110,7 +110,7 @@ RowsFileHeader header_of(const PageRows& rows, std::string_view identity, uint32
   return header;
 }
 
-Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity,
+Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity, RowMaker make_rows,
                                const WriteAt& write) {
   if (identity.size() > kMaxIdentity) {
     return fail("too long an identity for unwinding rows");
@@ -118,8 +118,8 @@ Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity,
   Content content(write);
   PageRows rows([&](std::span<const sonde_row> some) { return content.append(bytes_of(some)); });
   RowsWritten out;
-  out.counts = make_unwind_rows(
-      file, [&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
+  out.counts =
+      make_rows(file, [&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
   if (!rows.finish() || !content.append(bytes_of(std::span<const RowPage>(rows.pages()))) ||
       !content.append(bytes_of(rows.rules().rules()))) {
     return fail_errno("unwinding rows", errno);
@@ -144,12 +144,12 @@ std::string rows_identity(const ElfFile& file, const struct stat& status) {
 }
 
 Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identity,
-                                    const std::string& path) {
+                                    const std::string& path, RowMaker make_rows) {
   Draft draft(path);
   if (!draft.ok()) {
     return fail_errno("create " + path, errno);
   }
-  const auto written = write_rows(file, identity, [&](uint64_t offset, auto bytes) {
+  const auto written = write_rows(file, identity, make_rows, [&](uint64_t offset, auto bytes) {
     return draft.write(offset, bytes);
   });
   if (!written) {
@@ -158,9 +158,10 @@ Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identi
   return draft.publish() ? written : fail_errno("write " + path, errno);
 }
 
-Result<RowsFile> RowsFile::make(const ElfFile& file, std::string_view identity, size_t most) {
+Result<RowsFile> RowsFile::make(const ElfFile& file, std::string_view identity, size_t most,
+                                RowMaker make_rows) {
   std::vector<uint8_t> bytes;
-  const auto written = write_rows(file, identity, [&](uint64_t offset, auto some) {
+  const auto written = write_rows(file, identity, make_rows, [&](uint64_t offset, auto some) {
     if (offset > most || some.size() > most - offset) {
       errno = ENOMEM;
       return false;

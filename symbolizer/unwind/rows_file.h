@@ -26,14 +26,18 @@ struct RowsWritten {
   bool cut = false;            // beyond what a rows file may hold
 };
 
+// Says a file's rows: those of its call frame information, or more.
+using RowMaker = UnwindCounts (*)(const ElfFile&, const RowSink&);
+
 class RowsFile {
  public:
   // Makes the file's rows and puts them at path. On failure nothing new is there.
   static Result<RowsWritten> write(const ElfFile& file, std::string_view identity,
-                                   const std::string& path);
+                                   const std::string& path, RowMaker make_rows = make_unwind_rows);
 
   // Makes them in memory, for who may write no file: at most so many bytes.
-  static Result<RowsFile> make(const ElfFile& file, std::string_view identity, size_t most);
+  static Result<RowsFile> make(const ElfFile& file, std::string_view identity, size_t most,
+                               RowMaker make_rows = make_unwind_rows);
 
   // Fails if there is none, or it cannot be believed: then make it anew.
   static Result<RowsFile> open(const std::string& path, std::string_view identity);

@@ -15,7 +15,7 @@ namespace sonde {
 constexpr std::array<char, 8> kRowsMagic = {'S', 'O', 'N', 'D', 'R', 'O', 'W', 'S'};
 constexpr uint32_t kRowsByteOrder = 0x01020304;
 // Changes with bpf/shared/unwind.h, and with what rows say of the same file.
-constexpr uint32_t kRowsVersion = 1;
+constexpr uint32_t kRowsVersion = 2;
 constexpr size_t kMaxIdentity = 96;
 
 struct RowsFileHeader {

@@ -65,7 +65,7 @@ sonde_step step_on_copy(const StackCopy& stack, const MappedCode& code, const so
 
 sonde_step step_on_copy_by_fp(const StackCopy& stack, const MappedCode& code, sonde_frame& frame) {
   Target target{.stack = stack, .code = code};
-  return sonde_step_by_fp(&target, &frame);
+  return sonde_step_by_fp(&target, &frame, 1);
 }
 
 uint64_t code_of(const sonde_frame& frame) { return sonde_code_of(&frame); }

@@ -79,7 +79,7 @@ int step_by_fp(void* ctx) {
   struct walker_bench* b = bpf_map_lookup_elem(&bench, &zero);
 
   if (b) {
-    b->step = sonde_step_by_fp(b, &b->frame);
+    b->step = sonde_step_by_fp(b, &b->frame, 1);
   }
   return 0;
 }

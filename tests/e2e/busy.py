@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program whose functions take known shares of CPU time."""
+"""A program whose functions take known shares of CPU time, and what `sonde profile` says of programs."""
+import collections
 import subprocess
 
-from processes import Process
+from harness import SONDE
+from processes import DEADLINE_S, Process
 
 # Three functions of one body: what they take is what they are told to do.
 SOURCE = r"""
@@ -36,3 +38,19 @@ class Busy(Process):
 
     def ready(self):
         return "ready" in self.output()
+
+
+def profile(*flags, code=0):
+    done = subprocess.run([SONDE, "profile", *map(str, flags)], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == code, f"{flags}: {done.returncode}\n{done.stderr}"
+    return done
+
+
+def folded(*flags):
+    """{stack: samples}, and what was said of them."""
+    done = profile("--folded", *flags)
+    stacks = collections.Counter()
+    for line in done.stdout.splitlines():
+        stack, samples = line.rsplit(" ", 1)
+        stacks[tuple(stack.split(";"))] += int(samples)
+    return stacks, done.stderr

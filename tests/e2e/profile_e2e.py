@@ -13,7 +13,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
-from busy import FLAGS, SHARES, SOURCE, Busy
+from busy import FLAGS, SHARES, SOURCE, Busy, folded, profile
 from harness import SONDE, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
@@ -45,22 +45,6 @@ class Nameless(Busy):
     def prepare(self):
         super().prepare()
         subprocess.run(["strip", *self.command], check=True)
-
-
-def profile(*flags, code=0):
-    done = subprocess.run([SONDE, "profile", *map(str, flags)], capture_output=True, text=True, timeout=DEADLINE_S)
-    assert done.returncode == code, f"{flags}: {done.returncode}\n{done.stderr}"
-    return done
-
-
-def folded(*flags):
-    """{stack: samples}, and what was said of them."""
-    done = profile("--folded", *flags)
-    stacks = collections.Counter()
-    for line in done.stdout.splitlines():
-        stack, samples = line.rsplit(" ", 1)
-        stacks[tuple(stack.split(";"))] += int(samples)
-    return stacks, done.stderr
 
 
 def within_sampling_error(found, share, samples):

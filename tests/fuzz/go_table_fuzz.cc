@@ -8,6 +8,7 @@
 #include "symbolizer/lines/go_lines.h"
 #include "symbolizer/lines/line_table.h"
 #include "symbolizer/symbols/go_functions.h"
+#include "symbolizer/symbols/go_rows.h"
 #include "tests/support/scratch_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -25,6 +26,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (function.name.empty() || function.start >= size) {
       abort();
     }
+  }
+  if (const auto elf = ElfFile::open(source)) {
+    uint64_t before = 0;
+    make_file_rows(*elf, [&](uint64_t address, const sonde_rule&) {
+      if (address < before) {
+        abort();
+      }
+      before = address;
+    });
   }
   const std::string bytes = bytes_of_file(out.get());
   if (!LineTable::over(bytes)) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables of a Go program of two functions, in each layout, as Go's linker would lay them out, and a
 // program around one. main.main begins at kText and has 32 bytes: line 10 of /a.go; from the 8th
-// on, for 8 bytes, main.in, which was inlined there and is line 12; then line 12 of its own.
-// main.out follows: line 20 of /b.go.
+// on, for 8 bytes, main.in, which was inlined there and is line 12; then line 12 of its own. It
+// takes 24 bytes of stack at its 4th byte and gives them back at its 28th. main.out follows: line
+// 20 of /b.go; of its stack nothing is known.
 #pragma once
 
 #include <elf.h>
@@ -137,6 +138,7 @@ class GoTableMaker {
     out += std::string("\0\10\2\10\1\20\0", 7);                 // 9: no, the call, no
     out += std::string("\52\40\0", 3);                          // 16: line 20
     out += std::string({static_cast<char>(first + 2), 32, 0});  // 19: the second file
+    out += std::string("\2\4\60\30\57\4\0", 7);                 // 22: a stack of 0, 24, 0 bytes
     return out;
   }
 
@@ -179,9 +181,9 @@ class GoTableMaker {
       put32(out, number * static_cast<uint32_t>(kFunctionSize));
     }
     put32(out, static_cast<uint32_t>(names_at) + (number == 0 ? 0 : 10));
-    put32(out, 0);  // arguments
-    put32(out, 0);  // deferreturn, or the frame
-    put32(out, 0);  // stack pointer
+    put32(out, 0);                            // arguments
+    put32(out, 0);                            // deferreturn, or the frame
+    put32(out, number == 0 ? value(22) : 0);  // how much stack
     put32(out, value(number == 0 ? 6 : 19));
     put32(out, value(number == 0 ? 1 : 16));
     const uint32_t tables = layout_ >= GoLayout::k18 ? 3 : 0;

@@ -15,6 +15,7 @@
 #include "symbolizer/lines/go_lines.h"
 #include "symbolizer/lines/line_table.h"
 #include "symbolizer/symbols/go_functions.h"
+#include "symbolizer/symbols/go_rows.h"
 #include "symbolizer/unwind/elf_file.h"
 #include "tests/support/go_table_maker.h"
 #include "tests/support/scratch_file.h"
@@ -40,6 +41,26 @@ class GoTableLayouts : public testing::TestWithParam<GoLayout> {};
 INSTANTIATE_TEST_SUITE_P(All, GoTableLayouts,
                          testing::Values(GoLayout::k2, GoLayout::k16, GoLayout::k18,
                                          GoLayout::k20));
+
+// "+4:4+32" and the like: from where on the stack pointer and how much is the CFA; "?": unknown.
+std::string text_of_rows(const std::string& program) {
+  const auto elf = ElfFile::open(ByteSource::of_memory(octets(program)));
+  if (!elf) {
+    return elf.error().what;
+  }
+  std::string out;
+  make_file_rows(*elf, [&](uint64_t address, const sonde_rule& rule) {
+    out += "+" + std::to_string(address - kText) + ":";
+    out += rule.cfa == SONDE_CFA_SP ? std::to_string(rule.cfa_offset) +
+                                          (SONDE_SAVED_FP(rule.saved) == SONDE_FP_SAME ? " " : "s ")
+                                    : "? ";
+  });
+  return out;
+}
+
+TEST_P(GoTableLayouts, HowToUnwind) {
+  EXPECT_EQ(text_of_rows(GoTableMaker(GetParam()).program()), "+0:8 +4:32s +28:8 +32:? ");
+}
 
 TEST_P(GoTableLayouts, FunctionsFilesAndLines) {
   const std::string bytes = GoTableMaker(GetParam()).table();

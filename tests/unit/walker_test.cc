@@ -187,6 +187,16 @@ TEST_F(WalkerTest, ByFramePointersAlone) {
   EXPECT_EQ(step_by_fp(), SONDE_STEP_bad_frame);
 }
 
+// Code that changes stacks keeps the other one's frame pointer; a guess may not go there.
+TEST_F(WalkerTest, ByFramePointersToAnotherStack) {
+  frame_.sp = kStack + 256;
+  frame_.fp = kStack + 32;
+  put(40, kCode + 100);
+  EXPECT_EQ(step_by_fp(), SONDE_STEP_bad_frame);
+  EXPECT_EQ(step(rule(SONDE_CFA_FP_ONLY, 0)), SONDE_STEP_caller);
+  expect_frame(kCode + 100, kStack + 48, 0);
+}
+
 TEST_F(WalkerTest, AFramePointerThatIsNone) {
   EXPECT_EQ(step_by_fp(), SONDE_STEP_bad_frame);
   frame_.fp = kStack + 4;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "symbolizer/symbols/go_rows.h"
 #include "userspace/base/log.h"
 #include "userspace/pipeline/module_bytes.h"
 
@@ -45,7 +46,7 @@ std::optional<RowsFile> ModuleRows::open_rows(const Module& module, const ElfFil
   }
   const std::string identity = rows_identity(elf, status);
   if (store_ == nullptr) {
-    auto made = RowsFile::make(elf, identity, kMostInMemory - in_memory_);
+    auto made = RowsFile::make(elf, identity, kMostInMemory - in_memory_, make_file_rows);
     if (!made) {
       log::debug("no rows of {}: {}", module.path, made.error().what);
       return std::nullopt;
@@ -62,7 +63,7 @@ std::optional<RowsFile> ModuleRows::open_rows(const Module& module, const ElfFil
     (void)store_->find(name);  // it was used
     return std::optional<RowsFile>(*std::move(rows));
   }
-  if (const auto written = RowsFile::write(elf, identity, path); !written) {
+  if (const auto written = RowsFile::write(elf, identity, path, make_file_rows); !written) {
     log::debug("no rows of {}: {}", module.path, written.error().what);
     return std::nullopt;
   }
