@@ -57,6 +57,9 @@ class Symbols:
                 if m[1].startswith(".plt"):
                     self.stubs.append((start, start + size))
 
+    def knows(self, name):
+        return any(name in names for names in self.at.values())
+
     def is_data(self, name, address):
         """Does it stand in data of that name? Without a size it reaches to the next function."""
         for begin, end in self.data.get(name, ()):
@@ -115,6 +118,8 @@ def explained(symbols, address, ours, theirs):
         return "stubs are named by us alone, or by other means"
     if ours == "" and symbols.is_data(theirs, address):
         return "data that stands among code has no name for us"
+    if ours == "" and theirs and not (names and start <= address < start + symbols.sizes[start]) and symbols.knows(theirs):
+        return "code that has DWARF and no symbol of its own"
     if ours in names and theirs in names:
         return "one function of several names"
     if ours in names and theirs and re.match(re.escape(theirs) + r"\.(constprop|isra|part|cold)\b", ours):

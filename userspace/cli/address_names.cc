@@ -149,7 +149,8 @@ std::string AddressNames::of_build(std::string_view word, const std::string& bui
       }
     }
   }
-  const auto found = at->second ? (*at->second)->find(offset) : std::nullopt;
+  const auto& table = at->second;
+  const auto found = table ? (*table)->find(offset) : std::nullopt;
   if (!found) {
     return std::string(word);
   }
@@ -160,12 +161,12 @@ std::string AddressNames::in_process(std::string_view word, uint64_t address) {
   if (!process_read_) {
     process_read_ = true;
     if (auto read = read_mappings(Pid{scope_.pid})) {
-      process_.emplace(*std::move(read), ModuleTable());
+      process_ = std::make_unique<Process>(*std::move(read), ModuleTable());
     } else {
       tell(read.error());
     }
   }
-  const Mapping* mapping = process_ ? process_->mappings.find(address) : nullptr;
+  const Mapping* mapping = process_ != nullptr ? process_->mappings.find(address) : nullptr;
   if (mapping == nullptr) {
     return std::string(word);
   }

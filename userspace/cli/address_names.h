@@ -77,7 +77,7 @@ class AddressNames {
   std::map<std::string, std::optional<FileSymbols>> builds_;
   std::map<const Module*, Lines> lines_;
   std::vector<LineFrame> frames_;  // of the last address
-  std::optional<Process> process_;
+  std::unique_ptr<Process> process_;
   Module kernel_{.kind = ModuleKind::kKernel, .path = "[kernel]", .build_id = {}, .file = {}};
   bool process_read_ = false;
   uint64_t failures_ = 0;

@@ -66,7 +66,8 @@ std::string HostNames::of_file(const Module& module, uint64_t offset) {
     }
     at = tables_.emplace(&module, read_symbols(module, extractor_)).first;
   }
-  const auto found = at->second ? (*at->second)->find(offset) : std::nullopt;
+  const auto& table = at->second;
+  const auto found = table ? (*table)->find(offset) : std::nullopt;
   if (!found) {
     return {};
   }
