@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "bpf/shared/samples.h"
 #include "skel/cpu_samples.skel.h"
@@ -140,7 +141,9 @@ void CpuSamples::read(const Reader& reader, const EventReader& events) {
       }
     });
   }
-  std::ranges::stable_sort(kept_, {}, &Kept::time_ns);
+  // Of the same time in the order of their coming.
+  std::ranges::sort(kept_, {},
+                    [](const Kept& kept) { return std::pair(kept.time_ns, kept.first); });
   for (const Kept& kept : kept_) {
     if (!kept.event) {
       hand_over(bytes_of(kept), reader);
