@@ -217,7 +217,7 @@ TEST_F(UnwindingTest, ASecondSamplingBeginsAnew) {
 }
 
 TEST_F(UnwindingTest, WhatFindsNoRoomIsRefusedAndCounted) {
-  UnwindMaps& maps = *samples_->unwind();
+  UnwindMaps& maps = samples_->unwind_maps();
   const std::vector<sonde_code> codes(SONDE_MAX_CODES_OF_ONE,
                                       {.begin = 4096, .end = 8192, .bias = 0, .file = 1, .pad = 0});
   for (uint32_t pid = 1; pid <= SONDE_MAX_CODES / SONDE_MAX_CODES_OF_ONE; pid++) {

@@ -26,20 +26,19 @@ WantProcess wanted(const std::string& service, WantProcess may) {
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, FindProcess&& find,
-                     WantProcess&& want)
+Profiling::Profiling(CpuSamples& samples, UnwindTables* tables, const Store* store,
+                     FindProcess&& find, WantProcess&& want)
     : samples_(samples),
       processes_(std::move(find), std::move(want)),
-      unwinding_(processes_, maps, store),
+      unwinding_(processes_, tables, store),
       collector_(processes_, unwinding_) {}
 
 Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
                                                     const ProfileWish& wish, FindProcess find,
                                                     WantProcess may) {
-  std::unique_ptr<Profiling> out(new Profiling(samples,
-                                               wish.tell_kernel ? samples.unwind() : nullptr, store,
-                                               std::move(find),
-                                               wanted(wish.service, std::move(may))));
+  std::unique_ptr<Profiling> out(
+      new Profiling(samples, wish.tell_kernel ? samples.unwind() : nullptr, store, std::move(find),
+                    wanted(wish.service, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());

@@ -53,7 +53,7 @@ class Profiling {
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, FindProcess&& find,
+  Profiling(CpuSamples& samples, UnwindTables* tables, const Store* store, FindProcess&& find,
             WantProcess&& want);
 
   CpuSamples& samples_;

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "symbolizer/unwind/kernel_rows.h"
-
 namespace sonde {
 
 const MappedCode& Unwinding::code_of(SampledProcess& process) {
@@ -51,12 +49,10 @@ void Unwinding::tell_process(const SampledProcess& process, const StackSample& s
     return;
   }
   told = now;
-  (void)maps_->set_process(static_cast<uint32_t>(sample.pid), sample.started_ns, sample.image,
-                           code_[&process].mapped.all(), now.second);
+  tables_->tell_process(sample, code_[&process].mapped.all(), now.second);
 }
 
 void Unwinding::tell_pages(const MappedCode& code) {
-#if SONDE_CFI_UNWIND
   for (const uint64_t address : frames_) {
     const CodeMapping* mapping = code.find(address);
     if (mapping == nullptr || mapping->file == SONDE_NO_FILE) {
@@ -64,21 +60,10 @@ void Unwinding::tell_pages(const MappedCode& code) {
     }
     const uint64_t number = (address - mapping->bias) >> SONDE_UNWIND_PAGE_BITS;
     const sonde_page_key key{.file = mapping->file, .page = static_cast<uint32_t>(number)};
-    if (maps_->has_page(key)) {
-      continue;
-    }
-    page_.clear();
-    if (const RowsView* rows = rows_.rows_of(mapping->file)) {
-      (void)copy_page(*rows, number, rules_, page_);
-    }
-    if (maps_->add_rules(static_cast<uint32_t>(rules_told_), rules_.rules().subspan(rules_told_))) {
-      rules_told_ = rules_.rules().size();
-      (void)maps_->set_page(key, page_);
+    if (!tables_->knows_page(key)) {
+      tables_->tell_page(key, rows_.rows_of(mapping->file));
     }
   }
-#else
-  (void)code;
-#endif
 }
 
 std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const StackSample& sample) {
@@ -99,7 +84,7 @@ std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const St
     if (sample.copied != nullptr) {
       end = complete(*sample.copied, code, guessed);
     }
-    if (maps_ != nullptr && SONDE_CFI_UNWIND) {
+    if (tables_ != nullptr) {
       tell_process(process, sample);
       tell_pages(code);
     }

@@ -11,11 +11,10 @@
 #include <vector>
 
 #include "symbolizer/unwind/mapped_code.h"
-#include "symbolizer/unwind/rule_numbers.h"
-#include "userspace/kernel/unwind_maps.h"
 #include "userspace/model/stack_sample.h"
 #include "userspace/pipeline/module_rows.h"
 #include "userspace/pipeline/sampled_processes.h"
+#include "userspace/sources/unwind_tables.h"
 
 namespace sonde {
 
@@ -31,12 +30,9 @@ struct UnwindingCounts {
 
 class Unwinding {
  public:
-  // maps: the kernel side; null: it is told nothing. All must live longer.
-  Unwinding(SampledProcesses& processes, UnwindMaps* maps, const Store* store)
-      : processes_(processes),
-        rows_(processes.modules(), store),
-        maps_(maps),
-        rules_(SONDE_MAX_RULES) {}
+  // tables: of the kernel side; null: it is told nothing. All must live longer.
+  Unwinding(SampledProcesses& processes, UnwindTables* tables, const Store* store)
+      : processes_(processes), rows_(processes.modules(), store), tables_(tables) {}
 
   // Addresses within the code of each of the program's frames, the innermost first. Until the next
   // call.
@@ -57,14 +53,11 @@ class Unwinding {
 
   SampledProcesses& processes_;
   ModuleRows rows_;
-  UnwindMaps* const maps_;
-  RuleNumbers rules_;
-  size_t rules_told_ = 0;
+  UnwindTables* const tables_;
   std::map<const SampledProcess*, Code> code_;
   // Which reading, and whether it was said to be all.
   std::map<const SampledProcess*, std::pair<uint32_t, bool>> told_;
   std::vector<uint64_t> frames_;
-  std::vector<sonde_row> page_;
   UnwindingCounts counts_;
 };
 

@@ -78,7 +78,8 @@ Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& op
     if (!unwind) {
       return std::unexpected(unwind.error());
     }
-    out->unwind_ = *std::move(unwind);
+    out->unwind_maps_ = *std::move(unwind);
+    out->unwind_.emplace(*out->unwind_maps_);
   }
   return out;
 }
@@ -87,7 +88,7 @@ CpuSamples::~CpuSamples() { clock_.stop(); }
 
 Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second) {
   read({});
-  if (unwind_ != nullptr) {
+  if (unwind_) {
     unwind_->forget_all();
   }
   const sonde_sampling wanted{.only_pid = static_cast<uint32_t>(only),

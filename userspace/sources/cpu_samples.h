@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "userspace/kernel/unwind_maps.h"
 #include "userspace/model/code_event.h"
 #include "userspace/model/stack_sample.h"
+#include "userspace/sources/unwind_tables.h"
 
 namespace sonde {
 
@@ -68,7 +70,10 @@ class CpuSamples : private RecordReader {
   uint64_t stacks_alone() const { return stacks_alone_; }
 
   // What the kernel side is told of code; null in builds where it is told nothing.
-  UnwindMaps* unwind() { return unwind_.get(); }
+  UnwindTables* unwind() { return unwind_ ? &*unwind_ : nullptr; }
+
+  // REQUIRES: unwind() is there. How full it is.
+  UnwindMaps& unwind_maps() { return *unwind_maps_; }
 
   uint64_t period_ns() const { return clock_.period_ns(); }
   size_t cpus() const { return clock_.cpus(); }
@@ -97,7 +102,8 @@ class CpuSamples : private RecordReader {
   std::unique_ptr<BpfObject> object_;
   CpuClock clock_;
   SampleMaps maps_;
-  std::unique_ptr<UnwindMaps> unwind_;
+  std::unique_ptr<UnwindMaps> unwind_maps_;
+  std::optional<UnwindTables> unwind_;
   std::unique_ptr<Ring> ring_;
   std::unique_ptr<SideBand> side_band_;
   std::vector<Kept> kept_;
