@@ -57,7 +57,7 @@ bool sample_for(uint64_t seconds, bool tell, Profiling& profiling) {
   uint64_t told = 0;
   bool ended = false;
   for (uint64_t now = began; now < end && !ended; now = monotonic_ns()) {
-    ended = wait_for_signal(std::min(Profiling::kReadEveryNs, end - now)) != 0;
+    ended = wait_for_signal(std::min(profiling.rest_ns(), end - now)) != 0;
     profiling.read();
     if (const uint64_t passed = (now - began) / kSecondNs; tell && passed != told) {
       told = passed;

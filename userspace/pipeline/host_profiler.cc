@@ -54,7 +54,7 @@ Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<
   const uint64_t end = monotonic_ns() + order.seconds * kSecondNs;
   for (uint64_t now = monotonic_ns(); now < end && !given_up; now = monotonic_ns()) {
     std::this_thread::sleep_for(
-        std::chrono::nanoseconds(std::min(Profiling::kReadEveryNs, end - now)));
+        std::chrono::nanoseconds(std::min((*profiling)->rest_ns(), end - now)));
     (*profiling)->read();
   }
   if (auto stopped = (*profiling)->stop(); !stopped) {

@@ -39,6 +39,7 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const S
   std::unique_ptr<Profiling> out(
       new Profiling(samples, wish.tell_kernel ? samples.unwind() : nullptr, store, std::move(find),
                     wanted(wish.service, std::move(may))));
+  out->tells_kernel_ = wish.tell_kernel && samples.unwind() != nullptr;
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -56,8 +57,10 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const S
 Profiling::~Profiling() { samples_.stop(); }
 
 void Profiling::read() {
+  const uint64_t copied = unwinding_.counts().copied;
   samples_.read([this](const StackSample& sample) { collector_.add(sample); },
                 [this](const CodeEvent& event) { processes_.apply(event); });
+  learning_ = tells_kernel_ && unwinding_.counts().copied > copied;
   if (const uint64_t now = monotonic_ns(); now - looked_for_cpus_ns_ >= kLookForCpusNs) {
     looked_for_cpus_ns_ = now;
     (void)samples_.tend_clocks();

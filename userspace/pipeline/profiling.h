@@ -33,8 +33,11 @@ struct ProfilingCounts {
 
 class Profiling {
  public:
-  // How often read() wants to be called.
+  // How often read() wants to be called: sooner again as long as it finds what the kernel side does
+  // not know yet, since stacks are copied until it is told.
   static constexpr uint64_t kReadEveryNs = 50'000'000;
+  static constexpr uint64_t kReadSoonNs = 10'000'000;
+  uint64_t rest_ns() const { return learning_ ? kReadSoonNs : kReadEveryNs; }
 
   // Begins to sample. want: which of the processes may be shown at all. The sampler must live
   // longer, as must the store; null: none.
@@ -65,6 +68,8 @@ class Profiling {
   uint64_t began_wall_ns_ = 0;
   uint64_t ended_ns_ = 0;
   uint64_t looked_for_cpus_ns_ = 0;
+  bool tells_kernel_ = false;
+  bool learning_ = false;  // the last reading told it something
 };
 
 }  // namespace sonde
