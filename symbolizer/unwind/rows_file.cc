@@ -136,8 +136,10 @@ Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity, R
 }  // namespace
 
 std::string rows_identity(const ElfFile& file, const struct stat& status) {
-  if (!file.build_id().empty()) {
-    return file.build_id();
+  // Anybody can write any build-id into a file, but not into one of another user.
+  constexpr size_t kBesides = 32;
+  if (const std::string& id = file.build_id(); !id.empty() && id.size() + kBesides < kMaxIdentity) {
+    return fmt::format("{}-{:x}-{:x}", id, status.st_uid, status.st_size);
   }
   return fmt::format("f-{:x}-{:x}-{:x}-{:x}-{:x}", status.st_dev, status.st_ino, status.st_size,
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec);

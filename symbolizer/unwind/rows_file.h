@@ -16,8 +16,8 @@
 
 namespace sonde {
 
-// What tells one build from all others: its build-id; without one which file it is, how large and
-// how old. Also a file's name: letters, digits and '-'.
+// What tells one build from all others: its build-id, owner and size; without one which file it is,
+// how large and how old. Also a file's name: letters, digits and '-'.
 std::string rows_identity(const ElfFile& file, const struct stat& status);
 
 struct RowsWritten {

@@ -178,7 +178,10 @@ TEST_F(RowsFileTest, IdentityIsTheBuildOrTheFileAsItStands) {
   if (elf_->build_id().empty()) {
     EXPECT_NE(rows_identity(*elf_, status_), rows_identity(*elf_, later));
   } else {
-    EXPECT_EQ(rows_identity(*elf_, later), elf_->build_id());
+    EXPECT_EQ(rows_identity(*elf_, later), rows_identity(*elf_, status_));
+    EXPECT_TRUE(rows_identity(*elf_, later).starts_with(elf_->build_id() + "-"));
+    later.st_uid++;
+    EXPECT_NE(rows_identity(*elf_, later), rows_identity(*elf_, status_)) << "somebody else's";
   }
   later.st_dev = later.st_ino = UINT64_MAX;
   EXPECT_LE(rows_identity(*elf_, later).size(), kMaxIdentity);
