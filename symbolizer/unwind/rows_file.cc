@@ -149,9 +149,8 @@ Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identi
   if (!draft.ok()) {
     return fail_errno("create " + path, errno);
   }
-  const auto written = write_rows(file, identity, [&](uint64_t offset, auto bytes) {
-    return draft.write(offset, bytes);
-  });
+  const auto written = write_rows(
+      file, identity, [&](uint64_t offset, auto bytes) { return draft.write(offset, bytes); });
   if (!written) {
     return with_context("write " + path, written.error());
   }

@@ -36,10 +36,9 @@ Profiling::Profiling(CpuSamples& samples, UnwindMaps* maps, const Store* store, 
 Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
                                                     const ProfileWish& wish, FindProcess find,
                                                     WantProcess may) {
-  std::unique_ptr<Profiling> out(new Profiling(samples,
-                                               wish.tell_kernel ? samples.unwind() : nullptr, store,
-                                               std::move(find),
-                                               wanted(wish.service, std::move(may))));
+  std::unique_ptr<Profiling> out(
+      new Profiling(samples, wish.tell_kernel ? samples.unwind() : nullptr, store, std::move(find),
+                    wanted(wish.service, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
