@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 }
 """
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
+OTLP = HERE.parents[1] / "exporters/otlp/profiles.proto"
 
 
 class Nameless(Busy):
@@ -120,6 +121,22 @@ def pprof_is_read_back():
             assert top.returncode == 0, top.stderr
             first = [line for line in top.stdout.splitlines() if line.endswith("%  work_much")]
             assert first, top.stdout
+
+
+def opentelemetry_is_read_back():
+    need_programs("protoc")
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_otlp") as busy:
+        out = pathlib.Path(directory) / "out.otlp"
+        profile("-d", 2, "-F", 199, "-p", busy.process.pid, "--otlp", "-o", out)
+        text = subprocess.run(
+            ["protoc", f"--proto_path={OTLP.parent}", "--decode=sonde.otlp.wire.ExportProfilesServiceRequest", OTLP.name],
+            input=out.read_bytes(), capture_output=True, check=True,
+        ).stdout.decode()  # fmt: skip
+        for word in (*SHARES, "outer", "samples", "count", "cpu", "nanoseconds", "process.pid", "profile.frame.type"):
+            assert f'string_table: "{word}"' in text, f"no {word} in\n{text[:4000]}"
+        assert 'string_value: "busy_otlp"' in text and f"int_value: {busy.process.pid}" in text, text[:4000]
+        total = sum(int(value) for value in re.findall(r"^ +values: (\d+)", text, re.MULTILINE))
+        assert total > 100, text[:4000]
 
 
 def a_change_is_found():
@@ -256,6 +273,7 @@ run_scenarios(
     shares_are_known_without_frame_pointers,
     one_service_among_others,
     pprof_is_read_back,
+    opentelemetry_is_read_back,
     a_change_is_found,
     one_after_the_other,
     a_person_ends_it_early,

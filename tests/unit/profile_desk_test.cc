@@ -23,7 +23,6 @@ class ProfileDeskTest : public testing::Test {
             })),
         server_(web::serve({web::hello(), pprof::profile_route(*desk_, form())})) {}
 
-
   static pprof::ProfileForm form() {
     pprof::ProfileForm out = pprof::pprof_form();
     out.encode = [](const Profile& profile, const ProfileOrder& order) {

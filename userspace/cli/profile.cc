@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "exporters/otlp/profiles.h"
 #include "exporters/pprof/encode.h"
 #include "exporters/stacks/flame.h"
 #include "exporters/stacks/folded.h"
@@ -32,12 +33,15 @@ std::string output_path(const ProfileConfig& profile) {
   if (!profile.output.empty()) {
     return profile.output;
   }
-  return profile.folded || profile.text ? std::string(kStandardOutput) : "profile.pb.gz";
+  return profile.folded || profile.text ? std::string(kStandardOutput)
+         : profile.otlp                 ? "profile.otlp"
+                                        : "profile.pb.gz";
 }
 
 std::string encoded(const ProfileConfig& wish, const Profile& profile) {
   return wish.folded ? stacks::folded(profile)
          : wish.text ? stacks::top(profile)
+         : wish.otlp ? otlp::encode_profiles(profile)
                      : pprof::encode(profile);
 }
 
@@ -50,10 +54,10 @@ std::string title_of(const ProfileConfig& wish, const Profile& profile) {
 
 // What is wrong with what is wanted; empty: nothing.
 std::string contradiction(const ProfileConfig& wish) {
-  if (wish.folded && wish.text) {
-    return "--folded and --text are two forms: choose one";
+  if (int{wish.folded} + int{wish.text} + int{wish.otlp} > 1) {
+    return "--folded, --text and --otlp are different forms: choose one";
   }
-  if (wish.every != 0 && (wish.folded || wish.text || !wish.flame.empty())) {
+  if (wish.every != 0 && (wish.folded || wish.text || wish.otlp || !wish.flame.empty())) {
     return "--every writes profiles of pprof's format: leave the other forms out";
   }
   if (wish.every != 0 && (wish.output.empty() || wish.output == kStandardOutput)) {
@@ -168,7 +172,8 @@ and no program needs to be prepared. CPUs that idle cost nothing; a sample costs
 
 The profile is pprof's: `go tool pprof`, Parca, Pyroscope and speedscope.app read it. Each sample
 has the labels service, container, pid, thread and comm. --text prints a table, --folded one line
-for each stack, --flame draws a picture for a browser. It ends by itself, or with SIGINT; what was
+for each stack, --flame draws a picture for a browser, --otlp is what is POSTed to
+/v1development/profiles. It ends by itself, or with SIGINT; what was
 sampled until then is written. --every N goes on until SIGINT or SIGTERM: a profile of each N
 seconds, a file of its own in the folder that -o names, the oldest giving way.
 

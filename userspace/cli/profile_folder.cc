@@ -47,6 +47,7 @@ std::vector<Kept> kept_in(int folder) {
     return out;
   }
   for (size_t i = 0; i < kMostEntries; ++i) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream
     const dirent* entry = ::readdir(entries.get());
     if (entry == nullptr) {
       break;

@@ -97,6 +97,7 @@ struct ProfileConfig {
   uint64_t keep_bytes = 1ull << 30;
   bool folded = false;
   bool text = false;
+  bool otlp = false;
   std::string flame;   // file; empty: none is drawn
   bool force = false;  // also where the kernel may lock up
 };

@@ -216,6 +216,8 @@ constexpr Option kOptions[] = {
      flag<SONDE_AT(profile.folded)>()},
     {"profile.text", "text", kProfile, "", "Write a table of services and functions instead",
      flag<SONDE_AT(profile.text)>()},
+    {"profile.otlp", "otlp", kProfile, "", "Write OpenTelemetry's profiles (v1development) instead",
+     flag<SONDE_AT(profile.otlp)>()},
     {"profile.flame", "flame", kPicture, "FILE", "Draw a flame graph as well (SVG, for a browser)",
      text<SONDE_AT(profile.flame)>()},
 
