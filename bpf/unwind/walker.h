@@ -63,8 +63,8 @@ SONDE_WALKER enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *fr
 {
 	sonde_u64 saved[2] = {0, 0};
 
-	if ((frame->fp & 7) || (guess && (frame->fp < frame->sp ||
-					  frame->fp - frame->sp >= SONDE_MAX_GUESSED_SIZE)))
+	if ((frame->fp & 7) ||
+	    (guess && (frame->fp < frame->sp || frame->fp - frame->sp >= SONDE_MAX_GUESSED_SIZE)))
 		return SONDE_STEP_bad_frame;
 	if (SONDE_READ_MEMORY(from, saved, sizeof(saved), frame->fp))
 		return SONDE_STEP_unreadable;

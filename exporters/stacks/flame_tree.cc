@@ -15,6 +15,7 @@ class Builder {
   // count: which of a node's it is for.
   void add(const Profile& profile, uint64_t FlameNode::* count) {
     std::vector<uint32_t> frame_names;
+    frame_names.reserve(profile.frames.size());
     for (const ProfileFrame& frame : profile.frames) {
       frame_names.push_back(name(frame.function));
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a profiler is measured on: so many turns of work at the end of a stack of 40 functions, compiled without
-// frame pointers as distributions compile. Prints the nanoseconds that the turns took, by the clock and of CPU time.
-#include <fmt/core.h>
-
+// What a profiler is measured on: so many turns of work at the end of a stack of 40 functions,
+// compiled without frame pointers as distributions compile. Prints the nanoseconds that the turns
+// took, by the clock and of CPU time.
 #include <charconv>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 
@@ -42,14 +43,15 @@ uint64_t now_ns(clockid_t clock) {
 
 int main(int argc, char** argv) {
   uint64_t turns = 0;
-  if (argc != 2 || std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), turns).ec != std::errc()) {
-    fmt::print(stderr, "usage: deep_work TURNS\n");
+  if (argc != 2 ||
+      std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), turns).ec != std::errc()) {
+    std::fputs("usage: deep_work TURNS\n", stderr);
     return 2;
   }
   constexpr int kDepth = 35;
   const uint64_t began = now_ns(CLOCK_MONOTONIC);
   const uint64_t sum = deeper(kDepth, turns);
-  fmt::print("{} {} {}\n", now_ns(CLOCK_MONOTONIC) - began, now_ns(CLOCK_PROCESS_CPUTIME_ID),
-             sum % 10);
+  std::printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", now_ns(CLOCK_MONOTONIC) - began,
+              now_ns(CLOCK_PROCESS_CPUTIME_ID), sum % 10);
   return 0;
 }

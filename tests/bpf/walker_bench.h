@@ -4,6 +4,7 @@
 
 #include "bpf/shared/unwind.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): as the kernel side writes names
 struct walker_bench {
   sonde_u32 first; /* a page's rows in the chunk */
   sonde_u32 count;

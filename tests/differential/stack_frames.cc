@@ -97,6 +97,7 @@ int print_stack(pid_t, const char*) { return 1; }
 }  // namespace
 }  // namespace sonde
 
+// NOLINTNEXTLINE(bugprone-exception-escape): for a differential; it ends then, and that is told
 int main(int argc, char** argv) {
   pid_t pid = 0;
   if (argc != 3 ||

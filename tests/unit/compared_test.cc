@@ -9,7 +9,7 @@
 namespace sonde::stacks {
 namespace {
 
-Profile of(std::vector<std::pair<std::string, uint64_t>> leaves) {
+Profile of(const std::vector<std::pair<std::string, uint64_t>>& leaves) {
   Profile out;
   out.period_ns = 10'000'000;
   out.duration_ns = 30'000'000'000;

@@ -266,7 +266,7 @@ TEST_F(StackCollectorTest, OneBuildIsOneModuleWhateverItsPath) {
   SampledProcesses processes = make_processes();
   for (const uint32_t pid : {1u, 2u}) {
     processes.apply({.kind = CodeEventKind::kExec, .pid = Pid{pid}});
-    processes.apply(mapped(pid, 0x1000 * pid, pid == 1 ? "/a/lib" : "/b/lib", kBuild));
+    processes.apply(mapped(pid, uint64_t{0x1000} * pid, pid == 1 ? "/a/lib" : "/b/lib", kBuild));
   }
   constexpr std::array<uint8_t, 2> kOther = {1, 2};
   processes.apply(mapped(2, 0x9000, "/a/lib", kOther));

@@ -21,7 +21,7 @@
 namespace sonde {
 namespace {
 
-constexpr size_t kCopied = 64 * 1024;
+constexpr size_t kCopied = size_t{64} * 1024;
 
 // This process's own files and code, with rows made of them.
 class OwnCode : public RowSource {
@@ -124,6 +124,7 @@ __attribute__((no_sanitize("address"))) void copy_stack(Seen& seen, uint64_t fro
   ::pthread_attr_destroy(&attributes);
   const uint64_t end = reinterpret_cast<uint64_t>(lowest) + size;
   seen.bytes.resize(std::min<uint64_t>(kCopied, end - from));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a register had it
   const auto* at = reinterpret_cast<const uint8_t*>(from);
   for (size_t i = 0; i < seen.bytes.size(); i++) {
     seen.bytes[i] = at[i];
@@ -183,13 +184,13 @@ struct Named {
 constexpr uint64_t kLongest = 1024;
 
 std::vector<std::string> names(const WalkedStack& walked) {
-  const std::array kAll = {Named{"innermost", innermost}, Named{"with_locals", with_locals},
-                           Named{"realigned", realigned}, Named{"of_any_size", of_any_size},
-                           Named{"recursive", recursive}, Named{"look", look}};
+  const std::array all = {Named{"innermost", innermost}, Named{"with_locals", with_locals},
+                          Named{"realigned", realigned}, Named{"of_any_size", of_any_size},
+                          Named{"recursive", recursive}, Named{"look", look}};
   std::vector<std::string> out;
   for (const uint64_t at : walked.frames) {
     const Named* best = nullptr;
-    for (const Named& one : kAll) {
+    for (const Named& one : all) {
       const auto begin = reinterpret_cast<uint64_t>(one.begin);
       if (at >= begin && at - begin < kLongest &&
           (best == nullptr || begin > reinterpret_cast<uint64_t>(best->begin))) {

@@ -19,8 +19,9 @@ std::optional<ByteSource> own_vdso() {
   if (found == own->all().end()) {
     return std::nullopt;
   }
-  return ByteSource::of_memory(
-      {reinterpret_cast<const uint8_t*>(found->start), found->end - found->start});
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel tells it as a number
+  const auto* bytes = reinterpret_cast<const uint8_t*>(found->start);
+  return ByteSource::of_memory({bytes, found->end - found->start});
 }
 
 }  // namespace

@@ -148,8 +148,8 @@ void CpuSamples::read(const Reader& reader, const EventReader& events) {
   for (const Kept& kept : kept_) {
     if (!kept.event) {
       hand_over(bytes_of(kept), reader);
-    } else if (events) {
-      events(*read_code_event(bytes_of(kept)));
+    } else if (const auto event = read_code_event(bytes_of(kept)); event && events) {
+      events(*event);
     }
   }
   stacks_alone_ += stacks_.size();
@@ -161,16 +161,17 @@ void CpuSamples::read(const Reader& reader, const EventReader& events) {
 void CpuSamples::hand_over(std::span<const uint8_t> bytes, const Reader& reader) {
   auto sample = read_sample(bytes);
   if (!sample) {
-    const uint32_t cpu = read_stack(bytes)->cpu;
-    stacks_alone_ += stacks_.contains(cpu) ? 1 : 0;
-    stacks_[cpu] = bytes;
+    if (const auto stack = read_stack(bytes)) {
+      stacks_alone_ += stacks_.contains(stack->cpu) ? 1 : 0;
+      stacks_[stack->cpu] = bytes;
+    }
     return;
   }
   std::optional<StackRecord> stack;
   if (const auto found = stacks_.find(sample->cpu); found != stacks_.end()) {
     stack = read_stack(found->second);
     stacks_.erase(found);
-    if (wants_stack(bytes) && stack->time_ns == sample->time_ns) {
+    if (wants_stack(bytes) && stack && stack->time_ns == sample->time_ns) {
       sample->copied = &stack->stack;
     } else {
       stacks_alone_++;
