@@ -32,6 +32,13 @@ def loaded():
     return found
 
 
+def nothing_is_left(held):
+    """Not looked for at once: a list opens each map, and a program array that is opened while the kernel clears it, since its
+    last user went, stays for good (seen on 6.18: work that is queued already takes a reference that nobody gives back)."""
+    time.sleep(2)
+    wait_until("nothing of it is left", lambda: not held & loaded())
+
+
 def refused(*words):
     """What a Sonde says that ends at once, and its exit code."""
     done = subprocess.run([SONDE, "run", *words], capture_output=True, text=True, timeout=DEADLINE_S)
@@ -54,7 +61,7 @@ def ends_in_order():
             assert sonde.stop(number) == 0, sonde.output()
             assert time.monotonic() - began < 10
             assert not listens(sonde.port)
-            wait_until("nothing of it is left", lambda: not held & loaded())
+            nothing_is_left(held)
             client.ask("GET", "/page.html")
 
 
@@ -69,7 +76,7 @@ def comes_and_goes_under_load():
                     wait_until("it counts", lambda: sonde.counted("server", nginx.port).count() > 1000)
                     sonde.process.send_signal(end)
                     sonde.process.wait(timeout=DEADLINE_S)
-                    wait_until("nothing of it is left", lambda: not held & loaded())
+                    nothing_is_left(held)
             code = load.stop(signal.SIGINT)  # it tells what it has so far
             told = load.output()
         assert code == 0 and " requests in " in told and "Socket errors" not in told and "Non-2xx" not in told, told
