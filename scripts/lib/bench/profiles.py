@@ -129,7 +129,7 @@ def page(found: list[Profiler]) -> str:
     head = ["profiler", ">work kept", ">spread", ">its CPU, ms/s", ">in BPF, ms/s", ">us a sample", ">of each busy core"]
     return f"""# Profilers, side by side
 
-{machine()}. Written by `scripts/bench --profiles`; medians of {len(found[0].kept)} alternating rounds. On each core a program with a stack of 40
+{machine().partition(";")[0]}. Written by `scripts/bench --profiles`; medians of {len(found[0].kept)} alternating rounds. On each core a program with a stack of 40
 functions without frame pointers works for {TURNS:,} turns; *work kept* is the time that takes with no profiler by the time it takes with this
 one, so whatever the profiler does anywhere is in it, and what else the machine did too (*spread*: of the rounds). *In BPF* is what
 the kernel counts for programs on perf's clocks (perf has none; its work in the interrupt is in *work kept* alone); the counting itself is in it.
