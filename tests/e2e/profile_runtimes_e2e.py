@@ -48,6 +48,7 @@ class Program(Process):
         if self.prepare_with:
             subprocess.run(self.prepare_with, cwd=self.directory, check=True, capture_output=True, timeout=DEADLINE_S)
         self.command = [word.replace("HERE", str(self.directory)) for word in self.command]
+        self.options["cwd"] = self.directory  # Node leaves files where it runs
 
     def ready(self):
         return "ready" in self.output()
@@ -77,7 +78,7 @@ def node_by_its_perf_map():
 def node_by_its_jitdump():
     """V8 writes it in pieces of some megabytes: only what it has written has names."""
     need_programs("node")
-    with Program("hot.js", NODE, "sh", "-c", "cd HERE && exec node --perf-prof --interpreted-frames-native-stack hot.js") as program:
+    with Program("hot.js", NODE, "node", "--perf-prof", "--interpreted-frames-native-stack", "hot.js") as program:
         stacks, said = folded("-p", program.process.pid, "-d", 2, "-F", 199)
         named = sum(count for stack, count in stacks.items() if any("Module._compile" in frame for frame in stack))
         assert named > 0.8 * sum(stacks.values()), f"{said}\n{stacks}"
