@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <csetjmp>
-#include <cstring>
 #include <utility>
 
 // The C++ run time's own demangler, by the entry that hands out text piece by piece: a name of a
@@ -34,7 +33,7 @@ void take(const char* piece, size_t size, void* opaque) {
     // stack; Rust's may own the letters of one name of other alphabets, which are then lost.
     longjmp(text.enough, 1);  // NOLINT(cert-err52-cpp,modernize-avoid-setjmp-longjmp)
   }
-  std::memcpy(text.bytes.data() + text.size, piece, size);
+  std::copy_n(piece, size, text.bytes.data() + text.size);  // of nothing piece may be null
   text.size += size;
 }
 
