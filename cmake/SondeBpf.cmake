@@ -27,7 +27,7 @@ function(sonde_bpf_object source)
     OUTPUT ${object}
     COMMAND ${SONDE_BPF_CLANG} -g -O2 -std=gnu17 -target bpf -mcpu=v3 -D__TARGET_ARCH_${SONDE_BPF_ARCH}
             -DSONDE_CFI_UNWIND=$<BOOL:${SONDE_CFI_UNWIND}>
-            -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations -I${CMAKE_SOURCE_DIR} -isystem ${LIBBPF_INCLUDE}
+            -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations ${SONDE_OWN_PATHS} -I${CMAKE_SOURCE_DIR} -isystem ${LIBBPF_INCLUDE}
             -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -MD -MF ${object}.d -c ${source} -o ${object}
     DEPENDS ${source}

@@ -8,9 +8,13 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # One cache for every checkout: what lies below it is named from its root.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
+# So it is in what is built, wherever that was.
+set(SONDE_OWN_PATHS -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+add_compile_options(${SONDE_OWN_PATHS})
 
 add_library(sonde_flags INTERFACE)
 target_include_directories(sonde_flags INTERFACE ${CMAKE_SOURCE_DIR})
