@@ -243,5 +243,23 @@ TEST_F(UnwindingTest, WhatFindsNoRoomIsRefusedAndCounted) {
   EXPECT_EQ(maps.refused(), 2u);
 }
 
+// As a confined Sonde has it, which makes no maps.
+TEST_F(UnwindingTest, OfAllTheRoomThereIsTheRestIsRefused) {
+  samples_.reset();
+  auto samples = CpuSamples::open({.row_bytes = SONDE_CHUNK_SIZE});
+  ASSERT_TRUE(samples) << samples.error().what;
+  samples_ = *std::move(samples);
+  UnwindMaps& maps = samples_->unwind_maps();
+  const std::vector<sonde_row> rows(SONDE_UNWIND_PAGE_SIZE, {.lo = 0, .rule = 0});
+  const uint32_t fitting = SONDE_CHUNK_ROWS / SONDE_UNWIND_PAGE_SIZE;
+  for (uint32_t page = 0; page < fitting; page++) {
+    ASSERT_TRUE(maps.set_page({.file = 1, .page = page}, rows));
+  }
+  EXPECT_EQ(maps.refused(), 0u);
+  EXPECT_TRUE(maps.set_page({.file = 1, .page = fitting}, rows));
+  EXPECT_EQ(maps.refused(), 1u);
+  EXPECT_EQ(maps.row_bytes(), size_t{SONDE_CHUNK_SIZE});
+}
+
 }  // namespace
 }  // namespace sonde

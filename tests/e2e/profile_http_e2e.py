@@ -45,7 +45,7 @@ def expect_balance(sonde):
     taken = int(sonde.value("sonde_profile_samples_taken_total"))
     fates = counts(sonde, "sonde_profile_samples_total", "fate")
     assert taken == sum(fates.values()), (taken, fates)
-    assert not fates["ring_full"] and not fates["misread"] and not fates["without_stack"], fates
+    assert not fates["misread"] and not fates["without_stack"], fates
     return fates
 
 
@@ -54,6 +54,8 @@ def confined_sonde_names_others():
     and no address."""
     with Sonde() as sonde, Busy("busy_nobody", flags=PLAIN, user="nobody") as busy:
         code, head, body = curl(sonde, f"?seconds=2&pid={busy.process.pid}")
+        copied, profiled = sonde.value("sonde_profile_stacks_copied_total"), counts(sonde, "sonde_profile_samples_total", "fate")["profiled"]
+        assert copied < profiled / 2, f"{copied} of {profiled} stacks were copied: the kernel side walks none by itself"
         assert code == 0 and head.startswith("HTTP/1.1 200 ") and 'filename="profile.pb.gz"' in head, head
         text = decoded(body)
         for word in (*SHARES, "outer", "_start", "busy_nobody", str(busy.process.pid)):

@@ -16,6 +16,10 @@
 namespace sonde::cli {
 namespace {
 
+// The confined Sonde makes no maps: this must do for every profile. A machine that compiles C++ and
+// Go needed 3.3 MiB in 20 s. Beyond it stacks are copied.
+constexpr size_t kRowBytes = 8 << 20;
+
 std::string whose(const ProfileOrder& order) {
   return !order.service.empty() ? order.service
          : order.pid != 0       ? fmt::format("process {}", order.pid)
@@ -38,7 +42,8 @@ pprof::ProfileForm flame_form() {
 ServedProfiles::ServedProfiles(const ProfileConfig& config)
     : frequency_(config.frequency),
       opened_{.samples = nullptr, .extractor = start_extractor(), .kallsyms = {}} {
-  auto samples = CpuSamples::open({.hz = config.frequency, .force = config.force});
+  auto samples =
+      CpuSamples::open({.hz = config.frequency, .force = config.force, .row_bytes = kRowBytes});
   if (!samples) {
     why_not_ = samples.error().what;
     opened_.extractor.reset();

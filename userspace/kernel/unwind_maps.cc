@@ -85,7 +85,7 @@ bool UnwindMaps::add_rules(uint32_t first, std::span<const sonde_rule> rules) {
   return true;
 }
 
-bool UnwindMaps::add_chunk() {
+Result<> UnwindMaps::add_chunk() {
   bpf_map_create_opts options{};
   options.sz = sizeof(options);
   options.map_flags = BPF_F_MMAPABLE;
@@ -94,25 +94,36 @@ bool UnwindMaps::add_chunk() {
   const auto number = static_cast<uint32_t>(chunks_.size());
   const int fd = chunk.get();
   if (!chunk.ok() || bpf_map_update_elem(row_chunks_, &number, &fd, BPF_ANY) != 0) {
-    return false;
+    return fail_errno("make a BPF map for unwinding", errno);
   }
   auto memory = map(fd, SONDE_CHUNK_SIZE);
   if (!memory) {
-    return false;
+    return std::unexpected(memory.error());
   }
   chunks_.emplace_back(std::move(chunk), *std::move(memory));
-  return true;
+  return {};
+}
+
+Result<> UnwindMaps::make_all_room(size_t bytes) {
+  most_chunks_ = std::min<size_t>(bytes / SONDE_CHUNK_SIZE, SONDE_MAX_CHUNKS);
+  while (chunks_.size() < most_chunks_) {
+    if (auto added = add_chunk(); !added) {
+      most_chunks_ = chunks_.size();
+      return added;
+    }
+  }
+  return {};
 }
 
 bool UnwindMaps::place(size_t rows) {
   if (filled_ + rows > SONDE_CHUNK_ROWS) {
-    if (chunk_ + 1 >= SONDE_MAX_CHUNKS) {
+    if (chunk_ + 1 >= most_chunks_) {
       return false;
     }
     chunk_++;
     filled_ = 0;
   }
-  return chunk_ < chunks_.size() || add_chunk();
+  return chunk_ < chunks_.size() || (chunk_ < most_chunks_ && add_chunk());
 }
 
 bool UnwindMaps::set_page(sonde_page_key key, std::span<const sonde_row> rows) {

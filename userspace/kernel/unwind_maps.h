@@ -25,6 +25,10 @@ class UnwindMaps {
   UnwindMaps(const UnwindMaps&) = delete;
   UnwindMaps& operator=(const UnwindMaps&) = delete;
 
+  // Makes room for so many bytes of rows now, and for no more later: for who will not be allowed to
+  // make maps.
+  Result<> make_all_room(size_t bytes);
+
   // Of a process from one exec to the next: its executable memory, by address. Settled: what is
   // elsewhere is no code. False: no room.
   bool set_process(uint32_t pid, uint64_t started_ns, uint64_t image,
@@ -43,8 +47,8 @@ class UnwindMaps {
 
   uint64_t refused() const { return refused_; }  // for want of room, since open()
   size_t pages() const { return pages_.size(); }
-  // Of memory that rows have taken so far: it stays until the maps go.
-  size_t row_bytes() const { return chunks_.size() * SONDE_CHUNK_SIZE; }
+  // Of memory that rows take; what is behind the last ones of a full chunk counts too.
+  size_t row_bytes() const { return chunk_ * SONDE_CHUNK_SIZE + filled_ * sizeof(sonde_row); }
 
  private:
   struct Unmap {
@@ -59,13 +63,14 @@ class UnwindMaps {
     refused_++;
     return false;
   }
-  bool add_chunk();
+  Result<> add_chunk();
   // Where so many rows find room: in the last chunk that is used.
   bool place(size_t rows);
 
   int code_lists_ = -1, row_pages_ = -1, row_chunks_ = -1;
   Memory codes_, rules_;
   std::vector<std::pair<Fd, Memory>> chunks_;
+  size_t most_chunks_ = SONDE_MAX_CHUNKS;
   size_t chunk_ = 0;   // that is being filled
   size_t filled_ = 0;  // rows of it
   size_t codes_used_ = 0;

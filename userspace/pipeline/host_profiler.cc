@@ -44,10 +44,9 @@ HostProfiler::HostProfiler(Opened opened, FindProcess find, WantProcess want)
     : opened_(std::move(opened)), find_(std::move(find)), want_(std::move(want)) {}
 
 Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<bool>& given_up) {
-  // Neither files nor maps may be made: rows are kept in memory, and stacks are copied.
+  // No files may be made: rows are kept in memory.
   auto profiling = Profiling::begin(
-      *opened_.samples, nullptr,
-      {.pid = Pid{order.pid}, .service = order.service, .tell_kernel = false}, find_, want_);
+      *opened_.samples, nullptr, {.pid = Pid{order.pid}, .service = order.service}, find_, want_);
   if (!profiling) {
     return std::unexpected(profiling.error());
   }
@@ -71,6 +70,7 @@ void HostProfiler::book(const ProfilingCounts& counts, bool given_up) {
   fates_.taken += counts.kernel[SONDE_SAMPLES_taken];
   fates_.ring_full += counts.kernel[SONDE_SAMPLES_ring_full];
   fates_.misread += counts.misread;
+  fates_.copied += counts.unwound.copied;
   if (given_up) {
     fates_.given_up += counts.collected.seen;
     return;
@@ -101,6 +101,10 @@ void HostProfiler::append(std::vector<MetricFamily>& out) const {
   add("given_up", now.given_up);
   add("ring_full", now.ring_full);
   add("misread", now.misread);
+  MetricFamily& copied = out.emplace_back(
+      counter("sonde.profile.stacks.copied",
+              "Stacks that were copied to be walked in user space, of samples taken."));
+  copied.points.push_back({std::make_shared<const Labels>(), now.copied});
 }
 
 }  // namespace sonde

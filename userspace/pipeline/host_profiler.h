@@ -32,7 +32,8 @@ class HostProfiler {
   // One thread. Returns soon after given_up.
   Result<Profile> make(const ProfileOrder& order, const std::atomic<bool>& given_up);
 
-  // sonde.profile.samples.taken, sonde.profile.samples {fate}: the same sum. Any thread.
+  // sonde.profile.samples.taken, sonde.profile.samples {fate}: the same sum;
+  // sonde.profile.stacks.copied. Any thread.
   void append(std::vector<MetricFamily>& out) const;
 
  private:
@@ -44,6 +45,7 @@ class HostProfiler {
     uint64_t given_up = 0;
     uint64_t ring_full = 0;
     uint64_t misread = 0;
+    uint64_t copied = 0;  // of all of them
   };
   void book(const ProfilingCounts& counts, bool given_up);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "userspace/base/clock.h"
+#include "userspace/base/log.h"
 
 namespace sonde {
 namespace {
@@ -26,20 +27,18 @@ WantProcess wanted(const std::string& service, WantProcess may) {
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, UnwindTables* tables, const Store* store,
-                     FindProcess&& find, WantProcess&& want)
+Profiling::Profiling(CpuSamples& samples, const Store* store, FindProcess&& find,
+                     WantProcess&& want)
     : samples_(samples),
       processes_(std::move(find), std::move(want)),
-      unwinding_(processes_, tables, store),
+      unwinding_(processes_, samples.unwind(), store),
       collector_(processes_, unwinding_) {}
 
 Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
                                                     const ProfileWish& wish, FindProcess find,
                                                     WantProcess may) {
   std::unique_ptr<Profiling> out(
-      new Profiling(samples, wish.tell_kernel ? samples.unwind() : nullptr, store, std::move(find),
-                    wanted(wish.service, std::move(may))));
-  out->tells_kernel_ = wish.tell_kernel && samples.unwind() != nullptr;
+      new Profiling(samples, store, std::move(find), wanted(wish.service, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -60,7 +59,7 @@ void Profiling::read() {
   const uint64_t copied = unwinding_.counts().copied;
   samples_.read([this](const StackSample& sample) { collector_.add(sample); },
                 [this](const CodeEvent& event) { processes_.apply(event); });
-  learning_ = tells_kernel_ && unwinding_.counts().copied > copied;
+  learning_ = samples_.unwind() != nullptr && unwinding_.counts().copied > copied;
   if (const uint64_t now = monotonic_ns(); now - looked_for_cpus_ns_ >= kLookForCpusNs) {
     looked_for_cpus_ns_ = now;
     (void)samples_.tend_clocks();
@@ -69,6 +68,11 @@ void Profiling::read() {
 
 Result<> Profiling::stop() {
   samples_.stop();
+  if (samples_.unwind() != nullptr) {
+    const UnwindTables::Told told = samples_.unwind()->told();
+    log::debug("the kernel side was told {} pages of rows, {} KiB; {} things found no room",
+               told.pages, told.row_bytes / 1024, told.refused);
+  }
   ended_ns_ = monotonic_ns();
   read();
   const auto now = samples_.counts();

@@ -17,9 +17,6 @@ namespace sonde {
 struct ProfileWish {
   Pid pid{};            // 0: every process
   std::string service;  // empty: every one
-  // Tells the kernel side of code, so that it walks stacks by itself. That takes the right to make
-  // maps; without it each stack is copied and walked here.
-  bool tell_kernel = true;
 };
 
 // What became of the samples: taken = lost + collected.seen + misread.
@@ -56,8 +53,7 @@ class Profiling {
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, UnwindTables* tables, const Store* store, FindProcess&& find,
-            WantProcess&& want);
+  Profiling(CpuSamples& samples, const Store* store, FindProcess&& find, WantProcess&& want);
 
   CpuSamples& samples_;
   SampledProcesses processes_;
@@ -68,7 +64,6 @@ class Profiling {
   uint64_t began_wall_ns_ = 0;
   uint64_t ended_ns_ = 0;
   uint64_t looked_for_cpus_ns_ = 0;
-  bool tells_kernel_ = false;
   bool learning_ = false;  // the last reading told it something
 };
 

@@ -79,6 +79,11 @@ Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& op
       return std::unexpected(unwind.error());
     }
     out->unwind_maps_ = *std::move(unwind);
+    if (options.row_bytes != 0) {
+      if (auto made = out->unwind_maps_->make_all_room(options.row_bytes); !made) {
+        return std::unexpected(made.error());
+      }
+    }
     out->unwind_.emplace(*out->unwind_maps_);
   }
   return out;

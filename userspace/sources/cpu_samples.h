@@ -29,6 +29,9 @@ struct CpuSamplesOptions {
   uint64_t hz = 49;         // of each CPU
   bool force = false;       // also where this kernel's version says that it might lock up
   uint32_t ring_bytes = 0;  // a power of two; 0: room for a second
+  // Of tables that the kernel side unwinds by: made room for at once, and no more later. 0: as it
+  // is needed, which takes the right to make maps.
+  size_t row_bytes = 0;
   std::string types =
       {};  // the kernel's types (BTF), used only if it offers none itself; empty: none
 };

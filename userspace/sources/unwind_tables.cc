@@ -31,6 +31,10 @@ void UnwindTables::tell_page(sonde_page_key key, const RowsView* rows) {
   }
 }
 
+UnwindTables::Told UnwindTables::told() const {
+  return {.pages = maps_.pages(), .row_bytes = maps_.row_bytes(), .refused = maps_.refused()};
+}
+
 void UnwindTables::forget_all() {
   maps_.forget_all();
   rules_ = RuleNumbers(SONDE_MAX_RULES);

@@ -30,6 +30,13 @@ class UnwindTables {
 
   void forget_all();
 
+  struct Told {
+    size_t pages;
+    size_t row_bytes;
+    uint64_t refused;  // for want of room, of all there ever was to tell
+  };
+  Told told() const;
+
  private:
   UnwindMaps& maps_;
   RuleNumbers rules_;
