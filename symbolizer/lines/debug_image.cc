@@ -128,7 +128,7 @@ Result<DebugImage> DebugImage::open(int fd, Scratch& scratch) {
     pieces.push_back(*piece);
   }
   if (pieces.empty() || pieces.front().name != ".debug_info") {
-    return fail("no DWARF in it");
+    return fail("no DWARF in it", ENODATA);
   }
   if (whole > kMaxBytes) {
     return fail("too much DWARF in it");

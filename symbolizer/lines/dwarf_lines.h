@@ -17,7 +17,7 @@ static_assert(line_format::kMaxTable <= kScratchAt);
 // `elf`: the program, or the file with its debug information. `alternate`: what its
 // .gnu_debugaltlink means (dwz), or -1: what refers to it stays without a name. `out`: an empty
 // file, read and written. Addresses in the table are those of the file's segments, before any bias.
-// On failure, and when the process is killed, `out` holds no table.
+// On failure, and when the process is killed, `out` holds no table. ENODATA: there is no DWARF.
 Result<LinesWritten> write_lines(int elf, int alternate, int out);
 
 }  // namespace sonde

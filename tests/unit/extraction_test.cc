@@ -10,9 +10,11 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "symbolizer/lines/line_table.h"
 #include "symbolizer/store/store.h"
@@ -207,6 +209,65 @@ TEST_F(ExtractionTest, LinesAreAnotherTable) {
   EXPECT_TRUE(extractor.table(request));
   EXPECT_EQ(extractor.counts().made, 1u);
   EXPECT_EQ(extractor.counts().found, 1u);
+}
+
+TEST_F(ExtractionTest, ThatThereAreNoLinesIsKeptToo) {
+  const Fd file = put("shop", file_with("sell"));
+  Extractor extractor = start();
+  for (int i = 0; i < 2; ++i) {
+    const auto table = extractor.table(
+        {.kind = extraction::TableKind::kLines, .build_id = {}, .path = {}, .file = file.get()});
+    ASSERT_TRUE(table) << table.error().what;
+    const auto mapped = MappedFile::of(*table);
+    ASSERT_TRUE(mapped);
+    const auto lines = LineTable::over(mapped->bytes());
+    ASSERT_TRUE(lines) << lines.error().what;
+    EXPECT_EQ(lines->rows(), 0u);
+  }
+  EXPECT_EQ(extractor.counts().made, 1u);
+  EXPECT_EQ(extractor.counts().found, 1u);
+}
+
+// The first child that a process has, 0: none.
+pid_t child_of(pid_t process) {
+  pid_t out = 0;
+  std::ifstream("/proc/" + std::to_string(process) + "/task/" + std::to_string(process) +
+                "/children") >>
+      out;
+  return out;
+}
+
+TEST_F(ExtractionTest, WhoWaitsForSoLongIsAnsweredByThen) {
+  if (!std::ifstream("/proc/self/task/" + std::to_string(::getpid()) + "/children")) {
+    GTEST_SKIP() << "this kernel does not list the children of a process";
+  }
+  const Fd file = put("shop", file_with("sell"));
+  Extractor extractor = start();
+  const pid_t service = extractor.process();
+  // Its workers stop as soon as they are seen; one that was faster is asked for anew.
+  std::atomic<bool> done = false;
+  std::thread stopper([&] {
+    while (!done) {
+      if (const pid_t worker = child_of(service); worker > 0) {
+        ::kill(worker, SIGSTOP);
+      }
+    }
+  });
+  Result<Fd> table = fail("not asked");
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) {
+    table = extractor.table(
+        {.anew = true, .seconds = 1, .build_id = {}, .path = {}, .file = file.get()});
+    if (!table) {
+      break;
+    }
+  }
+  done = true;
+  stopper.join();
+  ASSERT_FALSE(table);
+  EXPECT_EQ(table.error().what, "its reader took too long");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(40));
+  EXPECT_EQ(name_by(extractor.table({.build_id = {}, .path = {}, .file = file.get()})), "sell");
 }
 
 TEST_F(ExtractionTest, AFileThatIsNoneFailsAlone) {

@@ -70,7 +70,7 @@ Result<Fd> Extractor::table(const extraction::Request& request) {
   auto out = ask(request);
   if (!out) {
     counts_.failed++;
-    lost_ns_ += monotonic_ns() - began;
+    lost_ns_ += request.seconds == 0 ? monotonic_ns() - began : 0;
   }
   return out;
 }
@@ -79,11 +79,12 @@ Result<Fd> Extractor::ask(const extraction::Request& request) {
   if (!socket_.ok()) {
     return fail("the process that reads symbols is gone");
   }
-  if (lost_ns_ > kPatienceNs) {
+  if (request.seconds == 0 && lost_ns_ > kPatienceNs) {
     return fail("other files took too long");
   }
   const std::string text = std::string(request.build_id) + '\0' + std::string(request.path);
-  const uint32_t kind = static_cast<uint32_t>(request.kind) | (request.anew ? 0x100u : 0u);
+  const uint32_t kind = static_cast<uint32_t>(request.kind) | (request.anew ? 0x100u : 0u) |
+                        uint32_t{request.seconds} << 16;
   if (!extraction::send(socket_.get(), kind, text, {request.file, request.root})) {
     end();
     return fail("the process that reads symbols is gone");

@@ -23,7 +23,8 @@ struct ExtractionCounts {
 
 class Extractor {
  public:
-  // Time that failed requests may take in all: beyond it nothing is asked any more.
+  // Time that failed requests may take in all, those apart that say how long they wait: beyond it
+  // nothing else is asked any more.
   static constexpr uint64_t kPatienceNs = 120'000'000'000;
 
   // Starts the process. Before any thread runs, and before the right to do so is given up.

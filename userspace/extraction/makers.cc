@@ -46,7 +46,10 @@ Result<> make_lines(const FileToRead& file, const std::optional<FileToRead>& sep
   if (::ftruncate(out, 0) != 0) {
     return fail_errno("write a table", errno);
   }
-  const auto written = write_lines(separate ? separate->fd : file.fd, -1, out);
+  auto written = write_lines(separate ? separate->fd : file.fd, -1, out);
+  if (!written && written.error().code == ENODATA) {
+    written = LineTableWriter(out, 0, 0).finish();  // so that nobody looks for them again
+  }
   return written ? Result<>() : std::unexpected(written.error());
 }
 

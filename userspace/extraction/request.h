@@ -17,6 +17,7 @@ enum class TableKind : uint8_t {
 struct Request {
   TableKind kind = TableKind::kSymbols;
   bool anew = false;          // the one that is kept turned out to be damaged
+  uint16_t seconds = 0;       // that it may take at most; 0: as long as its kind usually may
   std::string_view build_id;  // in hexadecimal; empty: it has none
   std::string_view path;      // as the file's process sees it; empty: not known
   int file = -1;              // open for reading

@@ -20,6 +20,7 @@
 
 #include "symbolizer/store/store.h"
 #include "symbolizer/symbols/debug_file.h"
+#include "userspace/base/clock.h"
 #include "userspace/confine/capabilities.h"
 #include "userspace/extraction/makers.h"
 #include "userspace/extraction/message.h"
@@ -28,6 +29,9 @@ namespace sonde::extraction {
 namespace {
 
 constexpr uint32_t kFinderSeconds = 10;
+constexpr uint64_t kSecondNs = 1'000'000'000;
+// Of a file in memory: what is unpacked while a table is made counts with it.
+constexpr uint64_t kMostInMemory = uint64_t{384} << 20;
 
 std::optional<struct stat> facts_of(const Fd& file) {
   struct stat facts{};
@@ -86,6 +90,12 @@ std::string name_of(std::string_view build_id, const struct stat& file,
   return fmt::format("{}.{}", out, ending);
 }
 
+// At least one: what is nearly done may end.
+uint32_t left_of(uint32_t seconds, uint64_t began_ns) {
+  const uint64_t passed = (monotonic_ns() - began_ns) / kSecondNs;
+  return static_cast<uint32_t>(passed < seconds ? seconds - passed : 1);
+}
+
 class Service {
  public:
   explicit Service(const ServiceOptions& options) {
@@ -104,6 +114,8 @@ class Service {
   Result<std::pair<Fd, Answer>> answer(const Message& request) const {
     const auto kind = static_cast<TableKind>(request.kind & 0xff);
     const bool anew = (request.kind & 0x100) != 0;
+    const uint32_t seconds = request.kind >> 16;
+    const uint64_t began = monotonic_ns();
     const Maker* maker = maker_of(kind);
     const std::string_view text = request.text;
     const size_t end = text.find('\0');
@@ -112,14 +124,21 @@ class Service {
     if (maker == nullptr || end == std::string_view::npos || !facts) {
       return fail("no request that is understood");
     }
-    const Fd separate = find_separate(file, *facts, text.substr(end + 1), request.files[1]);
+    const Fd separate = find_separate(
+        file, *facts, text.substr(end + 1), request.files[1],
+        seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds, seconds == 0);
     const auto separate_facts = facts_of(separate);
     const std::string name = name_of(text.substr(0, end), *facts, separate_facts, maker->ending);
     if (Fd kept = store_ && !anew ? store_->find(name) : Fd(); kept.ok()) {
       return std::pair(std::move(kept), Answer::kFound);
     }
+    WorkerLimits limits = maker->limits;
+    if (seconds != 0) {
+      limits.seconds = std::min(limits.seconds, left_of(seconds, began));
+      limits.last = false;  // somebody waits, but not for long: on a busy machine the last is late
+    }
     const auto write = [&](int out) -> Result<> {
-      const auto done = in_worker(maker->limits, [&]() -> Result<Fd> {
+      const auto done = in_worker(limits, [&]() -> Result<Fd> {
         give_up_everything();
         const Result<> written = maker->make(
             to_read(file, *facts),
@@ -128,9 +147,13 @@ class Service {
       });
       return done ? Result<>() : std::unexpected(done.error());
     };
-    auto made = store_ ? store_->put(name, write) : put_in_memory(write);
+    const auto write_in_memory = [&](int out) {
+      limits.file = std::min(limits.file, kMostInMemory);
+      return write(out);
+    };
+    auto made = store_ ? store_->put(name, write) : put_in_memory(write_in_memory);
     if (!made && store_ && is_for_want_of_room(made.error())) {
-      made = put_in_memory(write);
+      made = put_in_memory(write_in_memory);
     }
     if (!made) {
       return std::unexpected(made.error());
@@ -140,9 +163,9 @@ class Service {
 
  private:
   // None: it has symbols of its own, or nobody has them.
-  Fd find_separate(const Fd& file, const struct stat& facts, std::string_view path,
-                   const Fd& root) const {
-    auto found = in_worker({.seconds = kFinderSeconds}, [&]() -> Result<Fd> {
+  Fd find_separate(const Fd& file, const struct stat& facts, std::string_view path, const Fd& root,
+                   uint32_t seconds, bool last) const {
+    auto found = in_worker({.seconds = seconds, .last = last}, [&]() -> Result<Fd> {
       const auto elf = ElfFile::open(to_read(file, facts).bytes());
       if (!elf) {
         return std::unexpected(elf.error());

@@ -45,7 +45,9 @@ void be_limited(const WorkerLimits& limits) {
   constexpr uint64_t kFiles = 64;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "sonde-reader");
-  ::setpriority(PRIO_PROCESS, 0, kLowest);
+  if (limits.last) {
+    ::setpriority(PRIO_PROCESS, 0, kLowest);
+  }
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, limits.cpu_seconds);
   limit(RLIMIT_FSIZE, limits.file);
