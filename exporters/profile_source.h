@@ -17,6 +17,7 @@ struct ProfileOrder {
   uint64_t seconds = 30;
   uint32_t pid = 0;     // 0: every process
   std::string service;  // empty: every one
+  bool lines = true;    // inlined functions, files and lines, too, where they can be had
   // Gives it the form that is wanted. Called on the maker's thread.
   std::function<std::string(const Profile&)> encode;
 };

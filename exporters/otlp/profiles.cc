@@ -95,12 +95,21 @@ class Encoder {
     return mappings_[module];
   }
 
-  int32_t function(const std::string& name) {
-    const auto [at, fresh] = functions_.try_emplace(name, tables_.function_table_size());
+  int32_t function(const std::string& name, const std::string& file) {
+    const auto [at, fresh] = functions_.try_emplace({name, file}, tables_.function_table_size());
     if (fresh) {
-      tables_.add_function_table()->set_name_strindex(text(name));
+      wire::Function& out = *tables_.add_function_table();
+      out.set_name_strindex(text(name));
+      out.set_filename_strindex(text(file));
     }
     return at->second;
+  }
+
+  void line(const std::string& name, const std::string& file, uint32_t number,
+            wire::Location& location) {
+    wire::Line& out = *location.add_lines();
+    out.set_function_index(function(name, file));
+    out.set_line(number);
   }
 
   int32_t location(uint32_t frame) {
@@ -110,7 +119,11 @@ class Encoder {
       wire::Location made;
       made.set_mapping_index(mapping(in.module));
       made.set_address(in.offset);
-      made.add_lines()->set_function_index(function(in.function));
+      // The caller of each stands behind it.
+      for (const InlinedFunction& inlined : in.inlined) {
+        line(inlined.function, inlined.file, inlined.line, made);
+      }
+      line(in.function, in.file, in.line, made);
       if (module.in_kernel || !module.path.starts_with('[')) {
         made.add_attribute_indices(
             attribute("profile.frame.type", module.in_kernel ? "kernel" : "native"));
@@ -206,8 +219,8 @@ class Encoder {
   std::map<std::string, int32_t> texts_;
   std::map<std::pair<std::string, std::string>, int32_t> text_attributes_;
   std::map<std::pair<std::string, int64_t>, int32_t> number_attributes_;
-  std::map<std::string, int32_t> functions_;
-  std::map<std::string, int32_t> known_locations_;  // by their bytes
+  std::map<std::pair<std::string, std::string>, int32_t> functions_;  // by name and file
+  std::map<std::string, int32_t> known_locations_;                    // by their bytes
   std::map<std::vector<int32_t>, int32_t> stacks_;
   std::map<std::pair<std::string, std::string>, wire::Profile*> resources_;
   // By owner and stack: frames that differ for us may be one place here.

@@ -22,6 +22,11 @@ uint32_t as_number(std::string_view text) {
   return value;
 }
 
+struct Function {
+  std::string_view name;
+  std::string_view file;
+};
+
 std::string_view file_of(std::string_view path) {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   return name.empty() ? path : name;
@@ -111,7 +116,10 @@ class Decoder {
     for (const wire::Function& function : in_.function()) {
       const std::string_view name = text(function.name());
       if (function.id() == 0 ||
-          !functions_.try_emplace(function.id(), name.empty() ? text(function.system_name()) : name)
+          !functions_
+               .try_emplace(function.id(),
+                            Function{.name = name.empty() ? text(function.system_name()) : name,
+                                     .file = text(function.filename())})
                .second) {
         return fail("two functions have one number");
       }
@@ -119,7 +127,7 @@ class Decoder {
     return {};
   }
 
-  // A place is as many frames as it has lines, innermost first.
+  // The last line of a place is the function that its code belongs to, those before it are inlined.
   Result<> locations() {
     for (const wire::Location& location : in_.location()) {
       const auto module = modules_.find(location.mapping_id());
@@ -130,34 +138,48 @@ class Decoder {
           out_.frames.size() >= kMaxFrames) {
         return fail("it has too many places, or one of too many functions");
       }
-      const auto first = static_cast<uint32_t>(out_.frames.size());
-      const uint32_t number = module == modules_.end() ? 0 : module->second;
-      for (const wire::Line& line : location.line()) {
-        const auto function = functions_.find(line.function_id());
-        if (function == functions_.end()) {
-          return fail("a location's function is not there");
-        }
-        frame(number, location.address(), function->second);
-      }
-      if (location.line_size() == 0) {
-        frame(number, location.address(), {});
-      }
-      const auto after = static_cast<uint32_t>(out_.frames.size());
-      if (location.id() == 0 ||
-          !locations_.try_emplace(location.id(), std::pair(first, after)).second) {
+      const auto number = static_cast<uint32_t>(out_.frames.size());
+      if (location.id() == 0 || !locations_.try_emplace(location.id(), number).second) {
         return fail("two locations have one number");
+      }
+      if (!frame(location, module == modules_.end() ? 0 : module->second)) {
+        return fail("a location's function is not there");
       }
     }
     return {};
   }
 
-  void frame(uint32_t module, uint64_t address, std::string_view function) {
+  // False: a function is not there.
+  bool frame(const wire::Location& location, uint32_t module) {
+    ProfileFrame& out = out_.frames.emplace_back();
+    out.module = module;
+    out.offset = location.address();
     const std::string& path = out_.modules[module].path;
-    out_.frames.push_back({.module = module,
-                           .offset = address,
-                           .function = copied(!function.empty() ? function
-                                              : path.empty()    ? "[unknown]"
-                                                                : file_of(path))});
+    const std::string_view nameless = path.empty() ? "[unknown]" : file_of(path);
+    for (const wire::Line& line : location.line()) {
+      const auto function = functions_.find(line.function_id());
+      if (function == functions_.end()) {
+        return false;
+      }
+      const std::string_view name = function->second.name;
+      out.inlined.push_back({.function = copied(name.empty() ? nameless : name),
+                             .file = copied(function->second.file),
+                             .line = line_number(line.line())});
+    }
+    if (out.inlined.empty()) {
+      out.function = copied(nameless);
+    } else {
+      InlinedFunction& outer = out.inlined.back();
+      out.function = std::move(outer.function);
+      out.file = std::move(outer.file);
+      out.line = outer.line;
+      out.inlined.pop_back();
+    }
+    return true;
+  }
+
+  static uint32_t line_number(int64_t line) {
+    return line < 0 || line > UINT32_MAX ? 0 : static_cast<uint32_t>(line);
   }
 
   Result<> samples() {
@@ -168,20 +190,19 @@ class Decoder {
                                                   : "it is a difference already");
       }
       ProfileStack stack;
+      size_t depth = 0;  // functions, with those that are inlined
       for (const uint64_t id : sample.location_id()) {
         const auto found = locations_.find(id);
         if (found == locations_.end()) {
           return fail("a sample's location is not there");
         }
-        const auto [first, after] = found->second;
-        for (uint32_t frame = first; frame < after; ++frame) {
-          stack.frames.push_back(frame);
-        }
-        if (stack.frames.size() > kMaxStackFrames || all + stack.frames.size() > kMaxAllFrames) {
+        stack.frames.push_back(found->second);
+        depth += 1 + out_.frames[found->second].inlined.size();
+        if (depth > kMaxStackFrames || all + depth > kMaxAllFrames) {
           return fail("its stacks are too deep");
         }
       }
-      all += stack.frames.size();
+      all += depth;
       stack.owner = owner_of(sample);
       stack.samples = static_cast<uint64_t>(sample.value(value_));
       if (__builtin_add_overflow(total_, stack.samples, &total_) ||
@@ -229,9 +250,9 @@ class Decoder {
   size_t name_bytes_ = 0;
   uint64_t total_ = 0;
   uint64_t nanoseconds_ = 0;
-  std::unordered_map<uint64_t, uint32_t> modules_;                         // by their numbers
-  std::unordered_map<uint64_t, std::string_view> functions_;               // their names
-  std::unordered_map<uint64_t, std::pair<uint32_t, uint32_t>> locations_;  // their frames
+  std::unordered_map<uint64_t, uint32_t> modules_;  // by their numbers
+  std::unordered_map<uint64_t, Function> functions_;
+  std::unordered_map<uint64_t, uint32_t> locations_;  // their frames
   std::map<std::tuple<std::string, std::string, std::string, uint32_t, uint32_t>, uint32_t> owners_;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -65,6 +66,17 @@ class Encoder {
  private:
   using Labels = std::vector<std::pair<int64_t, int64_t>>;
 
+  // What some place of a mapping has.
+  struct Known {
+    bool files = false;
+    bool lines = false;
+    bool inlined = false;
+    void note(const std::string& file, uint32_t line) {
+      files |= !file.empty();
+      lines |= line != 0;
+    }
+  };
+
   void value_type(std::string_view type, std::string_view unit, wire::ValueType& out) {
     out.set_type(strings_.place(type));
     out.set_unit(strings_.place(unit));
@@ -77,8 +89,15 @@ class Encoder {
   void mappings() {
     constexpr uint64_t kPage = 4096;
     std::vector<uint64_t> ends(profile_.modules.size(), 0);
+    std::vector<Known> known(profile_.modules.size());
     for (const ProfileFrame& frame : profile_.frames) {
       ends[frame.module] = std::max(ends[frame.module], frame.offset / kPage + 1);
+      Known& here = known[frame.module];
+      here.inlined |= !frame.inlined.empty();
+      here.note(frame.file, frame.line);
+      for (const InlinedFunction& inlined : frame.inlined) {
+        here.note(inlined.file, inlined.line);
+      }
     }
     for (const bool files : {true, false}) {
       for (size_t i = 0; i < profile_.modules.size(); ++i) {
@@ -92,28 +111,42 @@ class Encoder {
         out.set_filename(strings_.place(module.path));
         out.set_build_id(strings_.place(module.build_id));
         out.set_has_functions(true);
+        out.set_has_filenames(known[i].files);
+        out.set_has_line_numbers(known[i].lines);
+        out.set_has_inline_frames(known[i].inlined);
       }
     }
   }
 
+  // The lines of a location are the functions at it, the innermost first, as the format wants it.
   void locations() {
-    std::map<std::pair<uint32_t, std::string_view>, uint64_t> functions;
     for (size_t i = 0; i < profile_.frames.size(); ++i) {
       const ProfileFrame& frame = profile_.frames[i];
-      const auto [function, fresh] =
-          functions.try_emplace({frame.module, frame.function}, functions.size() + 1);
-      if (fresh) {
-        wire::Function& out = *out_.add_function();
-        out.set_id(function->second);
-        out.set_name(strings_.place(frame.function));
-        out.set_system_name(out.name());
-      }
       wire::Location& out = *out_.add_location();
       out.set_id(i + 1);
       out.set_mapping_id(frame.module + 1);
       out.set_address(frame.offset);
-      out.add_line()->set_function_id(function->second);
+      for (const InlinedFunction& inlined : frame.inlined) {
+        line(frame.module, inlined.function, inlined.file, inlined.line, out);
+      }
+      line(frame.module, frame.function, frame.file, frame.line, out);
     }
+  }
+
+  void line(uint32_t module, const std::string& function, const std::string& file, uint32_t number,
+            wire::Location& location) {
+    const auto [known, fresh] =
+        functions_.try_emplace({module, function, file}, functions_.size() + 1);
+    if (fresh) {
+      wire::Function& out = *out_.add_function();
+      out.set_id(known->second);
+      out.set_name(strings_.place(function));
+      out.set_system_name(out.name());
+      out.set_filename(strings_.place(file));
+    }
+    wire::Line& out = *location.add_line();
+    out.set_function_id(known->second);
+    out.set_line(number);
   }
 
   Labels labels_of(const ProfileOwner& owner) {
@@ -149,6 +182,8 @@ class Encoder {
   const Profile& profile_;
   wire::Profile out_;
   StringTable strings_{out_};
+  // By module, name and file.
+  std::map<std::tuple<uint32_t, std::string_view, std::string_view>, uint64_t> functions_;
   std::vector<Labels> labels_;  // by owner
 };
 

@@ -9,7 +9,9 @@
 namespace sonde::pprof {
 
 // Gzipped, as the format asks. Sample types: samples/count, and cpu/nanoseconds, the default.
-// Labels of each sample: service, pid, thread, comm, container (those that are known).
+// Labels of each sample: service, pid, thread, comm, container (those that are known). Functions
+// that were inlined are lines of the location of the one that they are in; a mapping says that it
+// has files, lines or inlined functions if some place of it has.
 std::string encode(const Profile& profile);
 
 // The same before gzip.

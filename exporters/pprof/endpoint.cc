@@ -52,8 +52,11 @@ Result<ProfileOrder> parse_order(std::string_view query) {
       out.pid = static_cast<uint32_t>(read.value_or(0));
     } else if (name == "service") {
       out.service = value;
+    } else if (name == "lines") {
+      read = number(name, value, 0, 1);
+      out.lines = read.value_or(0) == 1;
     } else {
-      read = fail(fmt::format("{}: there are seconds, service and pid", shown(name)));
+      read = fail(fmt::format("{}: there are seconds, service, pid and lines", shown(name)));
     }
     if (!read) {
       return std::unexpected(read.error());
@@ -127,7 +130,7 @@ ProfileForm pprof_form() {
           .encode = [](const Profile& profile, const ProfileOrder&) { return encode(profile); },
           .about =
               "where CPU time goes, for pprof, Parca and Alloy; "
-              "?seconds=30&service=NAME&pid=PID as you like"};
+              "?seconds=30&service=NAME&pid=PID as you like; &lines=0 for names alone"};
 }
 
 HttpRoute profile_route(ProfileSource& source, ProfileForm form) {

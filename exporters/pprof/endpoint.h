@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Profiles over HTTP, asked for as Go's programs are: GET /debug/pprof/profile?seconds=30, which
-// `go tool pprof`, Parca and Alloy know how to do; service= and pid= choose of whom.
+// `go tool pprof`, Parca and Alloy know how to do; service= and pid= choose of whom, lines=0 leaves
+// out lines and inlined functions.
 #pragma once
 
 #include <cstdint>

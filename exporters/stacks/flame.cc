@@ -10,7 +10,8 @@
 namespace sonde::stacks {
 namespace {
 
-// The same name always looks the same; the kernel is cooler than programs, services are grey.
+// The same name always looks the same; the kernel is cooler than programs, what they inlined is
+// between them, services are grey.
 std::string colour(std::string_view name, const FlameNode& node) {
   uint32_t hash = 2166136261;
   for (const char c : name) {
@@ -19,8 +20,10 @@ std::string colour(std::string_view name, const FlameNode& node) {
   if (node.depth <= 1) {
     return fmt::format("hsl(210,15%,{}%)", 70 + hash % 12);
   }
-  return fmt::format("hsl({},{}%,{}%)", node.in_kernel ? 190 + hash % 30 : 15 + hash % 40,
-                     60 + hash / 64 % 25, 62 + hash / 4096 % 12);
+  const uint32_t hue = node.in_kernel ? 190 + hash % 30
+                       : node.inlined ? 155 + hash % 20
+                                      : 15 + hash % 40;
+  return fmt::format("hsl({},{}%,{}%)", hue, 60 + hash / 64 % 25, 62 + hash / 4096 % 12);
 }
 
 }  // namespace

@@ -107,8 +107,11 @@ class Drawing {
         "({})</title><rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" "
         "height=\"{}\" fill=\"{}\"/><text x=\"{:.1f}\" y=\"{}\">{}</text></g>\n",
         from, share_of(node), node.depth, escaped(name), escaped(name),
-        node.in_kernel ? " [kernel]" : "", picture_.note(node), x, y, width, kRow - 1,
-        picture_.colour(node), x + 3, y + 12, escaped(shown));
+        node.in_kernel ? " [kernel]"
+        : node.inlined ? " [inlined]"
+                       : "",
+        picture_.note(node), x, y, width, kRow - 1, picture_.colour(node), x + 3, y + 12,
+        escaped(shown));
   }
 
   const FlamePicture& picture_;

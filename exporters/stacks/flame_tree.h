@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // FlameTree: stacks that begin alike, merged: services first, then functions from the outermost on.
-// By names, so that a function is one place however many addresses it was met at.
+// By names, so that a function is one place however many addresses it was met at, and whether it
+// was called or inlined.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@ struct FlameNode {
   uint32_t name = 0;  // place in FlameTree::names
   uint32_t depth = 0;
   bool in_kernel = false;
+  bool inlined = true;             // in all of its samples
   uint64_t samples = 0;            // of it and of all above it
   uint64_t before = 0;             // the same in an earlier profile
   std::vector<uint32_t> children;  // places in FlameTree::nodes, by name

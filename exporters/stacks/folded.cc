@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 #include <tuple>
 #include <vector>
@@ -44,6 +45,9 @@ std::string folded(const Profile& profile) {
   names.reserve(profile.frames.size());
   for (uint32_t i = 0; i < profile.frames.size(); ++i) {
     names.push_back(one_line(frame_name(profile, i)));
+    for (const InlinedFunction& inlined : profile.frames[i].inlined | std::views::reverse) {
+      names.back() += ";" + one_line(inlined.function) + "_[i]";
+    }
   }
   std::map<std::string, uint64_t> lines;
   for (const ProfileStack& stack : profile.stacks) {
@@ -65,14 +69,16 @@ std::map<std::string, FunctionSamples> function_samples(const Profile& profile) 
   std::map<std::string, FunctionSamples> functions;
   for (const ProfileStack& stack : profile.stacks) {
     std::set<std::string> met;
+    const auto count = [&](const std::string& name) {
+      FunctionSamples& here = functions[name];
+      here.self += met.empty() ? stack.samples : 0;  // the first is the innermost
+      here.total += met.insert(name).second ? stack.samples : 0;
+    };
     for (const uint32_t frame : stack.frames) {
-      const std::string name = frame_name(profile, frame);
-      if (met.insert(name).second) {
-        functions[name].total += stack.samples;
+      for (const InlinedFunction& inlined : profile.frames[frame].inlined) {
+        count(inlined.function);
       }
-    }
-    if (!stack.frames.empty()) {
-      functions[frame_name(profile, stack.frames.front())].self += stack.samples;
+      count(frame_name(profile, frame));
     }
   }
   return functions;

@@ -13,11 +13,13 @@
 namespace sonde::stacks {
 
 // "service;outermost;...;innermost 17", equal lines once, sorted. Frames of the kernel end with
-// _[k]. What would cut a line in pieces is replaced.
+// _[k], functions that were inlined, which are frames of their own, with _[i], as flame graph tools
+// know it. What would cut a line in pieces is replaced.
 std::string folded(const Profile& profile);
 
 // Services and functions by the samples they were met in: `self` as the innermost, `total` anywhere
-// in the stack (once, however often it stands there). At most `most` functions.
+// in the stack (once, however often it stands there), inlined or called: it is one function. At
+// most `most` functions.
 std::string top(const Profile& profile, size_t most = 40);
 
 // How many samples a function was met in.
@@ -25,7 +27,7 @@ struct FunctionSamples {
   uint64_t self = 0;
   uint64_t total = 0;
 };
-// By frame_name().
+// By frame_name(), those that were inlined by their own.
 std::map<std::string, FunctionSamples> function_samples(const Profile& profile);
 
 // Valid UTF-8 without line ends and semicolons: what would cut a line in pieces is replaced.

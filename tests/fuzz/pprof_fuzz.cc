@@ -28,6 +28,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   for (const ProfileFrame& frame : profile->frames) {
     require(frame.module < profile->modules.size() && !frame.function.empty());
+    require(frame.inlined.size() < pprof::kMaxInlined);
+    for (const InlinedFunction& inlined : frame.inlined) {
+      require(!inlined.function.empty());
+    }
   }
   for (const ProfileStack& stack : profile->stacks) {
     require(stack.owner < profile->owners.size() && stack.frames.size() <= pprof::kMaxStackFrames);

@@ -62,6 +62,34 @@ TEST(FlameTree, ChildrenAreNoMoreThanTheirParent) {
   }
 }
 
+TEST(FlameTree, InlinedFunctionsArePlacesToo) {
+  Profile profile = example();
+  profile.frames[0].inlined = {{.function = "put"}, {.function = "into"}};
+  profile.frames[1].inlined = {{.function = "sys_read"}};
+  const FlameTree tree = make_flame_tree(profile);
+  std::string seen;
+  for (const FlameNode& node : tree.nodes) {
+    seen += tree.names[node.name] + (node.inlined ? "(i)" : "") + " " + std::to_string(node.depth) +
+            " " + std::to_string(node.samples) + "\n";
+  }
+  EXPECT_EQ(seen,
+            "all 0 10\nshop 1 10\nmain 2 10\ninto(i) 3 10\nput(i) 4 10\nleaf 5 7\n"
+            "sys_read(i) 6 3\nsys_read 5 1\n");
+  EXPECT_NE(flame_graph(profile, "t").find("put [inlined] ("), std::string::npos);
+}
+
+TEST(FlameTree, WhatIsCalledSomewhereIsNotCalledInlined) {
+  Profile profile = example();
+  profile.frames[1] = profile.frames[0];
+  profile.frames[1].inlined = {{.function = "leaf"}};
+  profile.stacks[0].frames = {1};  // the others call it
+  const FlameTree tree = make_flame_tree(profile);
+  const FlameNode& leaf = tree.nodes[tree.nodes[tree.nodes[1].children[0]].children[0]];
+  EXPECT_EQ(tree.names[leaf.name], "leaf");
+  EXPECT_EQ(leaf.samples, 7u);
+  EXPECT_FALSE(leaf.inlined);
+}
+
 TEST(FlameTree, HasBounds) {
   Profile profile = example();
   profile.frames.clear();

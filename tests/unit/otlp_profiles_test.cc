@@ -105,6 +105,25 @@ TEST_F(OtlpProfiles, SamplesWithTheirStacksAndThreads) {
   EXPECT_EQ(bank.samples(0).stack_index(), 0);
 }
 
+// "Each line's caller stands behind it."
+TEST_F(OtlpProfiles, InlinedFunctionsAreLines) {
+  Profile profile = example();
+  profile.frames[0].file = "/src/a.c";
+  profile.frames[0].line = 30;
+  profile.frames[0].inlined = {{.function = "leaf", .file = "/src/leaf.h", .line = 7}};
+  ASSERT_TRUE(read_.ParseFromString(encode_profiles(profile)));
+  std::vector<std::string> seen;
+  for (const auto& location : tables().location_table()) {
+    for (const auto& line : location.lines()) {
+      const auto& function = tables().function_table(line.function_index());
+      seen.push_back(text(function.name_strindex()) + " " + text(function.filename_strindex()) +
+                     ":" + std::to_string(line.line()));
+    }
+  }
+  EXPECT_THAT(seen, ElementsAre("do_work :0", "leaf /src/leaf.h:7", "main\xEF\xBF\xBD /src/a.c:30",
+                                "main\xEF\xBF\xBD :0"));
+}
+
 // "Index 0 of every table must be present and zero"; nothing twice, nothing that is not used.
 TEST_F(OtlpProfiles, TablesKeepTheirRules) {
   const auto sound = [](const auto& table, std::string_view what) {

@@ -99,7 +99,8 @@ TEST_F(ProfileDeskTest, WhatMakesNoSenseIsRefusedInWords) {
   }
   EXPECT_TRUE(ask("?seconds=%1b[1m")
                   .ends_with("\r\n\r\nseconds=?[1m: want a whole number from 1 to 300\n"));
-  EXPECT_TRUE(ask("?second=1").ends_with("\r\n\r\nsecond: there are seconds, service and pid\n"));
+  EXPECT_TRUE(
+      ask("?second=1").ends_with("\r\n\r\nsecond: there are seconds, service, pid and lines\n"));
   EXPECT_EQ(begun_, 0);
 }
 

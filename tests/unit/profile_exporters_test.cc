@@ -179,6 +179,84 @@ TEST(PprofDecode, WhatIsCutOrDamagedIsRefused) {
   EXPECT_EQ(pprof::decode(bomb).error().what, "it holds more than 64 MiB");
 }
 
+// Two functions of the program's were put into what stands at 0x1234.
+Profile inlined_example() {
+  Profile out = example();
+  out.frames[0].file = "/src/a.c";
+  out.frames[0].line = 30;
+  out.frames[0].inlined = {{.function = "leaf", .file = "/src/leaf.h", .line = 7},
+                           {.function = "middle", .file = "/src/a.c", .line = 20}};
+  return out;
+}
+
+TEST(PprofLines, InlinedFunctionsAreLinesInnermostFirst) {
+  pprof::wire::Profile read;
+  ASSERT_TRUE(read.ParseFromString(pprof::encode_plain(inlined_example())));
+  const auto text = [&](int64_t place) { return read.string_table(static_cast<int>(place)); };
+  std::vector<std::string> lines;
+  for (const auto& line : read.location(0).line()) {
+    const auto& function = read.function(static_cast<int>(line.function_id()) - 1);
+    EXPECT_EQ(function.id(), line.function_id());
+    lines.push_back(text(function.name()) + " " + text(function.filename()) + ":" +
+                    std::to_string(line.line()));
+  }
+  EXPECT_THAT(lines, ElementsAre("leaf /src/leaf.h:7", "middle /src/a.c:20", "a;b\n /src/a.c:30"));
+  EXPECT_EQ(read.location(2).line_size(), 1);
+  EXPECT_EQ(read.location(2).line(0).line(), 0);
+}
+
+TEST(PprofLines, AMappingSaysWhatItHas) {
+  const auto flags = [](const Profile& profile) {
+    pprof::wire::Profile read;
+    EXPECT_TRUE(read.ParseFromString(pprof::encode_plain(profile)));
+    std::vector<std::string> out;
+    for (const auto& mapping : read.mapping()) {
+      out.push_back(
+          std::string(mapping.has_functions() ? "F" : "-") + (mapping.has_filenames() ? "f" : "-") +
+          (mapping.has_line_numbers() ? "l" : "-") + (mapping.has_inline_frames() ? "i" : "-"));
+    }
+    return out;
+  };
+  EXPECT_THAT(flags(example()), ElementsAre("F---", "F---"));
+  Profile profile = inlined_example();
+  EXPECT_THAT(flags(profile), ElementsAre("Ffli", "F---"));
+  profile.frames[0].inlined.clear();
+  EXPECT_THAT(flags(profile), ElementsAre("Ffl-", "F---"));
+  profile.frames[0].line = 0;
+  EXPECT_THAT(flags(profile), ElementsAre("Ff--", "F---"));
+}
+
+TEST(PprofLines, AreReadBack) {
+  const Profile profile = inlined_example();
+  const auto read = pprof::decode(pprof::encode(profile));
+  ASSERT_TRUE(read) << read.error().what;
+  ASSERT_EQ(read->frames.size(), 3u);
+  EXPECT_EQ(read->frames[0].function, "a;b\n");
+  EXPECT_EQ(read->frames[0].file, "/src/a.c");
+  EXPECT_EQ(read->frames[0].line, 30u);
+  ASSERT_EQ(read->frames[0].inlined.size(), 2u);
+  EXPECT_EQ(read->frames[0].inlined[0].function, "leaf");
+  EXPECT_EQ(read->frames[0].inlined[0].file, "/src/leaf.h");
+  EXPECT_EQ(read->frames[0].inlined[0].line, 7u);
+  EXPECT_EQ(stacks::folded(*read), stacks::folded(profile));
+}
+
+TEST(Folded, InlinedFunctionsAreFramesAndMarked) {
+  EXPECT_EQ(stacks::folded(inlined_example()),
+            "bank;a:b?;middle_[i];leaf_[i] 5\n"
+            "shop;a:b?;middle_[i];leaf_[i];a:b? 2\n"
+            "shop;a:b?;middle_[i];leaf_[i];do_work_[k] 3\n");
+}
+
+TEST(Top, AnInlinedFunctionIsTheFunction) {
+  const auto samples = stacks::function_samples(inlined_example());
+  EXPECT_EQ(samples.at("leaf").self, 5u);
+  EXPECT_EQ(samples.at("leaf").total, 10u);
+  EXPECT_EQ(samples.at("middle").self, 0u);
+  EXPECT_EQ(samples.at("a;b\n").self, 2u);
+  EXPECT_EQ(samples.at("a;b\n").total, 10u);
+}
+
 class WireTest : public testing::Test {
  protected:
   WireTest() {
@@ -219,6 +297,14 @@ TEST_F(WireTest, WhatDoesNotHoldTogetherIsRefused) {
     wire_.mutable_sample(0)->add_location_id(1);
   }
   EXPECT_EQ(problem(), "its stacks are too deep");
+  wire_ = good;  // the same of inlined functions
+  for (size_t i = 1; i < pprof::kMaxInlined; ++i) {
+    wire_.mutable_location(0)->add_line()->set_function_id(wire_.function(0).id());
+  }
+  for (size_t i = 0; i < pprof::kMaxStackFrames / pprof::kMaxInlined; ++i) {
+    wire_.mutable_sample(0)->add_location_id(wire_.location(0).id());
+  }
+  EXPECT_EQ(problem(), "its stacks are too deep");
   wire_ = good;
   wire_.mutable_sample_type(1)->set_type(0);
   wire_.mutable_period_type()->set_type(0);
@@ -243,7 +329,7 @@ TEST_F(WireTest, InlinedFunctionsAreFrames) {
   wire_.mutable_location(0)->add_line()->set_function_id(wire_.function(1).id());
   const auto read = pprof::decode(wire_.SerializeAsString());
   ASSERT_TRUE(read.has_value());
-  EXPECT_NE(stacks::folded(*read).find("shop;do_work;a:b?;do_work_[k] 3"), std::string::npos)
+  EXPECT_NE(stacks::folded(*read).find("shop;do_work;a:b?_[i];do_work_[k] 3"), std::string::npos)
       << stacks::folded(*read);
 }
 

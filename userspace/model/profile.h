@@ -17,12 +17,22 @@ struct ProfileModule {
   bool in_kernel = false;
 };
 
+// A function that the compiler put into another one, where it stands.
+struct InlinedFunction {
+  std::string function;   // never empty
+  std::string file = {};  // of its source; empty: not known
+  uint32_t line = 0;      // 0: not known
+};
+
 // Offsets in files count from the file's beginning, so that they are the same in every process and
 // at every start; in the kernel and in code that is no file they are addresses.
 struct ProfileFrame {
   uint32_t module = 0;  // place in Profile::modules
   uint64_t offset = 0;
-  std::string function;  // what people call it; never empty
+  std::string function;   // what people call it; never empty
+  std::string file = {};  // as above: where it stands, or calls what is inlined
+  uint32_t line = 0;
+  std::vector<InlinedFunction> inlined = {};  // innermost first
 };
 
 // Whose stack it is.
