@@ -17,7 +17,6 @@
 #include "symbolizer/symbols/demangle.h"
 #include "userspace/base/log.h"
 #include "userspace/inventory/build_id.h"
-#include "userspace/pipeline/module_bytes.h"
 #include "userspace/pipeline/module_tables.h"
 
 namespace sonde::cli {
@@ -184,13 +183,8 @@ std::string AddressNames::named(const Module& module, uint64_t offset) {
     return name;
   }
   frames_.clear();
-  if (const Lines& lines = lines_at(module); lines.table) {
-    for (const ElfSegment& segment : lines.segments) {
-      if (offset >= segment.offset && offset - segment.offset < segment.size) {
-        (*lines.table)->find(segment.address + (offset - segment.offset), frames_);
-        break;
-      }
-    }
+  if (const auto& lines = lines_in(module)) {
+    lines->find(offset, frames_);
   }
   std::string out = frames_.empty() ? name : "";
   for (const LineFrame& frame : frames_) {
@@ -200,21 +194,16 @@ std::string AddressNames::named(const Module& module, uint64_t offset) {
   return out;
 }
 
-const AddressNames::Lines& AddressNames::lines_at(const Module& module) {
+const std::optional<ModuleLines>& AddressNames::lines_in(const Module& module) {
   auto at = lines_.find(&module);
   if (at == lines_.end()) {
     if (lines_.size() >= kMaxLines) {
       lines_.clear();
     }
     at = lines_.try_emplace(&module).first;
-    auto table = extractor_ != nullptr && module.kind == ModuleKind::kFile
-                     ? lines_of(module, *extractor_)
-                     : fail("no file");
-    const auto bytes = table ? bytes_of(module) : std::nullopt;
-    const auto elf = bytes ? ElfFile::open(*bytes) : fail("no file");
-    if (elf) {
-      at->second.table.emplace(*std::move(table));
-      at->second.segments = elf->segments();
+    auto lines = extractor_ != nullptr ? ModuleLines::of(module, *extractor_) : fail("no file");
+    if (lines) {
+      at->second.emplace(*std::move(lines));
     }
   }
   return at->second;

@@ -14,6 +14,7 @@
 #include "symbolizer/unwind/elf_file.h"
 #include "userspace/inventory/mappings.h"
 #include "userspace/pipeline/host_names.h"
+#include "userspace/pipeline/module_lines.h"
 #include "userspace/pipeline/module_table.h"
 
 namespace sonde::cli {
@@ -50,10 +51,6 @@ class AddressNames {
     Module module;
     std::vector<ElfSegment> segments;
   };
-  struct Lines {
-    std::optional<FileLines> table;
-    std::vector<ElfSegment> segments;
-  };
   struct Process {
     Mappings mappings;
     ModuleTable modules;
@@ -66,7 +63,7 @@ class AddressNames {
   std::string in_process(std::string_view word, uint64_t address);
   std::string named(const Module& module, uint64_t offset);
 
-  const Lines& lines_at(const Module& module);
+  const std::optional<ModuleLines>& lines_in(const Module& module);
   const OpenFile* open(const std::string& path);
   void tell(const Error& error);
 
@@ -75,7 +72,7 @@ class AddressNames {
   HostNames names_;
   std::map<std::string, std::unique_ptr<OpenFile>> files_;  // null: it cannot be read
   std::map<std::string, std::optional<FileSymbols>> builds_;
-  std::map<const Module*, Lines> lines_;
+  std::map<const Module*, std::optional<ModuleLines>> lines_;
   std::vector<LineFrame> frames_;  // of the last address
   std::unique_ptr<Process> process_;
   Module kernel_{.kind = ModuleKind::kKernel, .path = "[kernel]", .build_id = {}, .file = {}};

@@ -70,7 +70,8 @@ std::string contradiction(const ProfileConfig& wish) {
   return {};
 }
 
-void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples, uint64_t unnamed) {
+void tell_counts(const ProfileSession::Made& made, const CpuSamples& samples, uint64_t unnamed) {
+  const ProfilingCounts& counts = made.counts;
   const auto of = [&](sonde_sample_counter which) { return counts.kernel[which]; };
   fmt::print(stderr, "sonde: {} samples on {} CPUs ({} while a CPU was idle, {} of others)",
              counts.collected.kept + counts.collected.cut, samples.cpus(), of(SONDE_SAMPLES_idle),
@@ -88,6 +89,8 @@ void tell_counts(const ProfilingCounts& counts, const CpuSamples& samples, uint6
   tell(of(SONDE_SAMPLES_user_unreadable), "whose stack could not be walked");
   tell(counts.unread, "processes gone before they could be read");
   tell(unnamed, "files whose symbols could not be read");
+  tell(made.late_lines, "files without lines, which would have taken too long to read");
+  tell(made.lines_no_room, "places without lines, for want of room");
   fmt::print(stderr, "\n");
   const UnwindingCounts& unwound = counts.unwound;
   if (unwound.stacks > 0) {
@@ -134,7 +137,7 @@ int profile_host(const Config& config) {
       return failed(written.error());
     }
   }
-  tell_counts(made->counts, (*session)->samples(), (*session)->unnamed());
+  tell_counts(*made, (*session)->samples(), (*session)->unnamed());
   if (path != kStandardOutput) {
     fmt::print(stderr, "sonde: written to {}\n", path);
   }
@@ -179,8 +182,10 @@ seconds, a file of its own in the folder that -o names, the oldest giving way.
 
 Callers are found also in programs without frame pointers (most C and C++ code of distributions), by
 what their files say for exceptions; in code that is made at run time by frame pointers. Functions
-that nobody knows a name of are told as FILE+OFFSET. How to unwind a file is found out once and kept
-in /var/cache/sonde.
+that nobody knows a name of are told as FILE+OFFSET. Where a file has debug information, or is a Go
+program, functions that were inlined are frames of their own, and each place has its file and line;
+finding them takes 10 s at most (--no-lines: none). What is found out of a file is kept in
+/var/cache/sonde.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE to see what other users' programs are. sudo
 has them. Once the clocks run, CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and

@@ -25,6 +25,8 @@ namespace sonde::cli {
 namespace {
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
+// What somebody waits for lines behind the sampling, at most.
+constexpr uint64_t kLinesSeconds = 10;
 
 // Who runs here, asked as samples come. For one profile: nobody tells it of processes that end and
 // numbers that are used again.
@@ -149,10 +151,22 @@ Result<ProfileSession::Made> ProfileSession::make(uint64_t seconds, bool tell) {
   if (auto stopped = (*profiling)->stop(); !stopped) {
     return std::unexpected(stopped.error());
   }
-  HostNames names(extractor_ ? &*extractor_ : nullptr, NameForm::kWritten, kallsyms_.get());
-  out.profile = (*profiling)->finish(names);
+  name(**profiling, out);
   out.counts = (*profiling)->counts();
   return out;
+}
+
+void ProfileSession::name(Profiling& profiling, Made& out) {
+  const auto failed = [this] { return extractor_ ? extractor_->counts().failed : 0; };
+  const uint64_t before = failed();
+  HostNames names(extractor_ ? &*extractor_ : nullptr, NameForm::kWritten, kallsyms_.get());
+  out.profile = profiling.finish(names);
+  unnamed_ += failed() - before;
+  if (extractor_ && wish_.lines) {
+    HostLines lines(*extractor_, late_, kLinesSeconds);
+    out.lines_no_room = profiling.add_lines(out.profile, lines);
+    out.late_lines = lines.late();
+  }
 }
 
 }  // namespace sonde::cli

@@ -11,6 +11,7 @@
 #include "userspace/base/fd.h"
 #include "userspace/config/config.h"
 #include "userspace/extraction/extractor.h"
+#include "userspace/pipeline/host_lines.h"
 #include "userspace/pipeline/profiling.h"
 #include "userspace/pipeline/watched_host.h"
 
@@ -24,18 +25,21 @@ class ProfileSession {
   struct Made {
     Profile profile;
     ProfilingCounts counts;
-    bool ended = false;  // by a signal, before its time
+    uint64_t late_lines = 0;     // files whose lines would have taken too long
+    uint64_t lines_no_room = 0;  // places whose lines found no room
+    bool ended = false;          // by a signal, before its time
   };
   // tell: shows a person how far it is.
   Result<Made> make(uint64_t seconds, bool tell);
 
   const CpuSamples& samples() const { return *samples_; }
   // Files whose symbols could not be read.
-  uint64_t unnamed() const { return extractor_ ? extractor_->counts().failed : 0; }
+  uint64_t unnamed() const { return unnamed_; }
 
  private:
   ProfileSession(const ProfileConfig& wish, HostRules rules, std::optional<Extractor> extractor,
                  std::unique_ptr<CpuSamples> samples);
+  void name(Profiling& profiling, Made& out);
 
   const ProfileConfig wish_;
   const HostRules rules_;
@@ -43,6 +47,8 @@ class ProfileSession {
   const std::unique_ptr<CpuSamples> samples_;
   const std::optional<Store> store_;
   const Fd kallsyms_;
+  LateFiles late_;
+  uint64_t unnamed_ = 0;
 };
 
 }  // namespace sonde::cli

@@ -41,7 +41,10 @@ pprof::ProfileForm flame_form() {
 
 ServedProfiles::ServedProfiles(const ProfileConfig& config)
     : frequency_(config.frequency),
-      opened_{.samples = nullptr, .extractor = start_extractor(), .kallsyms = {}} {
+      opened_{.samples = nullptr,
+              .extractor = start_extractor(),
+              .kallsyms = {},
+              .lines = config.lines} {
   auto samples =
       CpuSamples::open({.hz = config.frequency, .force = config.force, .row_bytes = kRowBytes});
   if (!samples) {
@@ -85,7 +88,8 @@ std::vector<HttpRoute> ServedProfiles::routes() {
   std::vector<HttpRoute> out = {pprof::profile_route(source, pprof::pprof_form()),
                                 pprof::profile_route(source, flame_form())};
   HttpRoute index = web::index_route(out, [] {
-    return fmt::format("Where CPU time goes on {}: ?seconds=N&service=NAME&pid=PID", host_name());
+    return fmt::format("Where CPU time goes on {}: ?seconds=N&service=NAME&pid=PID&lines=0",
+                       host_name());
   });
   index.path = "/debug/pprof/";
   index.about = "what there is of profiles";

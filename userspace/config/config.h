@@ -100,6 +100,7 @@ struct ProfileConfig {
   bool otlp = false;
   std::string flame;   // file; empty: none is drawn
   bool force = false;  // also where the kernel may lock up
+  bool lines = true;   // inlined functions, files and lines, too
 };
 
 struct CompareConfig {

@@ -225,6 +225,9 @@ constexpr Option kOptions[] = {
      integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
     {"profile.force", "force", kSampling, "",
      "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
+    {"profile.lines", "lines", kSampling, "",
+     "Tell inlined functions and lines of source, too, where files have them",
+     flag<SONDE_AT(profile.lines)>()},
     {"compare.profiles", "compared", kCompare, "FILE", "Profiles to compare: before, after",
      texts<SONDE_AT(compare.profiles)>()},
 };

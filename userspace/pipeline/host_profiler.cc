@@ -8,12 +8,15 @@
 #include <utility>
 
 #include "userspace/base/clock.h"
+#include "userspace/base/log.h"
 #include "userspace/pipeline/host_names.h"
 
 namespace sonde {
 namespace {
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
+// What a client waits for lines behind the seconds that it asked for, at most.
+constexpr uint64_t kLinesSeconds = 5;
 
 // For whom nobody waits needs no names: they take the most time.
 class NamesWhileWanted : public FrameNames {
@@ -26,6 +29,22 @@ class NamesWhileWanted : public FrameNames {
 
  private:
   HostNames names_;
+  const std::atomic<bool>& given_up_;
+};
+
+class LinesWhileWanted : public FrameLines {
+ public:
+  LinesWhileWanted(FrameLines& lines, const std::atomic<bool>& given_up)
+      : lines_(lines), given_up_(given_up) {}
+  void find(const Module& module, uint64_t offset, std::vector<LineFrame>& out) override {
+    out.clear();
+    if (!given_up_) {
+      lines_.find(module, offset, out);
+    }
+  }
+
+ private:
+  FrameLines& lines_;
   const std::atomic<bool>& given_up_;
 };
 
@@ -62,7 +81,21 @@ Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<
   book((*profiling)->counts(), given_up);
   NamesWhileWanted names(opened_.extractor ? &*opened_.extractor : nullptr, opened_.kallsyms.get(),
                          given_up);
-  return (*profiling)->finish(names);
+  Profile out = (*profiling)->finish(names);
+  if (opened_.extractor && opened_.lines && order.lines) {
+    add_lines(**profiling, out, given_up);
+  }
+  return out;
+}
+
+void HostProfiler::add_lines(Profiling& profiling, Profile& profile,
+                             const std::atomic<bool>& given_up) {
+  HostLines lines(*opened_.extractor, late_, kLinesSeconds);
+  LinesWhileWanted wanted(lines, given_up);
+  if (const uint64_t no_room = profiling.add_lines(profile, wanted); no_room > 0) {
+    log::debug("no room for the lines of {} places", no_room);
+  }
+  late_lines_ += lines.late();
 }
 
 void HostProfiler::book(const ProfilingCounts& counts, bool given_up) {
@@ -105,6 +138,10 @@ void HostProfiler::append(std::vector<MetricFamily>& out) const {
       counter("sonde.profile.stacks.copied",
               "Stacks that were copied to be walked in user space, of samples taken."));
   copied.points.push_back({std::make_shared<const Labels>(), now.copied});
+  MetricFamily& late = out.emplace_back(
+      counter("sonde.profile.lines.late",
+              "Files whose lines a profile does not tell, since they took too long to read."));
+  late.points.push_back({std::make_shared<const Labels>(), late_lines_.load()});
 }
 
 }  // namespace sonde

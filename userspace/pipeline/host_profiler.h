@@ -14,6 +14,7 @@
 #include "userspace/base/fd.h"
 #include "userspace/extraction/extractor.h"
 #include "userspace/model/metrics.h"
+#include "userspace/pipeline/host_lines.h"
 #include "userspace/pipeline/profiling.h"
 
 namespace sonde {
@@ -26,6 +27,7 @@ class HostProfiler {
     std::unique_ptr<CpuSamples> samples;
     std::optional<Extractor> extractor;
     Fd kallsyms;
+    bool lines = true;  // lines of source are told to who asks for them
   };
   HostProfiler(Opened opened, FindProcess find, WantProcess want);
 
@@ -33,7 +35,7 @@ class HostProfiler {
   Result<Profile> make(const ProfileOrder& order, const std::atomic<bool>& given_up);
 
   // sonde.profile.samples.taken, sonde.profile.samples {fate}: the same sum;
-  // sonde.profile.stacks.copied. Any thread.
+  // sonde.profile.stacks.copied, sonde.profile.lines.late. Any thread.
   void append(std::vector<MetricFamily>& out) const;
 
  private:
@@ -49,11 +51,15 @@ class HostProfiler {
   };
   void book(const ProfilingCounts& counts, bool given_up);
 
+  void add_lines(Profiling& profiling, Profile& profile, const std::atomic<bool>& given_up);
+
   Opened opened_;
+  LateFiles late_;
   const FindProcess find_;
   const WantProcess want_;
   mutable std::mutex mutex_;  // guards fates_; held for moments only
   Fates fates_;
+  std::atomic<uint64_t> late_lines_{0};  // files
 };
 
 }  // namespace sonde

@@ -8,7 +8,7 @@ namespace sonde {
 namespace {
 
 template <typename Table>
-Result<Table> table_of(const Module& module, Extractor& extractor) {
+Result<Table> table_of(const Module& module, Extractor& extractor, uint16_t seconds) {
   if (!module.file.ok()) {
     return fail("no file");
   }
@@ -16,7 +16,8 @@ Result<Table> table_of(const Module& module, Extractor& extractor) {
   // must be of the same build all the same.
   const std::string path = fmt::format("/proc/{}/root", static_cast<uint32_t>(module.pid));
   const Fd root(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  return Table::of(extractor, {.build_id = module.build_id,
+  return Table::of(extractor, {.seconds = seconds,
+                               .build_id = module.build_id,
                                .path = module.path,
                                .file = module.file.get(),
                                .root = root.get()});
@@ -25,11 +26,11 @@ Result<Table> table_of(const Module& module, Extractor& extractor) {
 }  // namespace
 
 Result<FileSymbols> symbols_of(const Module& module, Extractor& extractor) {
-  return table_of<FileSymbols>(module, extractor);
+  return table_of<FileSymbols>(module, extractor, 0);
 }
 
-Result<FileLines> lines_of(const Module& module, Extractor& extractor) {
-  return table_of<FileLines>(module, extractor);
+Result<FileLines> lines_of(const Module& module, Extractor& extractor, uint16_t seconds) {
+  return table_of<FileLines>(module, extractor, seconds);
 }
 
 }  // namespace sonde

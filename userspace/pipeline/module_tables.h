@@ -9,6 +9,7 @@ namespace sonde {
 
 // Waits. Fails if there is no file, or nobody could make a table of it.
 Result<FileSymbols> symbols_of(const Module& module, Extractor& extractor);
-Result<FileLines> lines_of(const Module& module, Extractor& extractor);
+// So many seconds at most; 0: as long as extraction allows. Without a line: the file tells of none.
+Result<FileLines> lines_of(const Module& module, Extractor& extractor, uint16_t seconds = 0);
 
 }  // namespace sonde

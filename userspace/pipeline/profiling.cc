@@ -5,6 +5,7 @@
 
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
+#include "userspace/pipeline/profile_lines.h"
 
 namespace sonde {
 namespace {
@@ -95,6 +96,10 @@ Profile Profiling::finish(FrameNames& names) {
   out.duration_ns = ended_ns_ - began_ns_;
   out.period_ns = samples_.period_ns();
   return out;
+}
+
+uint64_t Profiling::add_lines(Profile& profile, FrameLines& lines) {
+  return sonde::add_lines(profile, processes_.modules().all(), lines);
 }
 
 }  // namespace sonde

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "userspace/model/profile.h"
+#include "userspace/pipeline/frame_lines.h"
 #include "userspace/pipeline/frame_names.h"
 #include "userspace/pipeline/sampled_processes.h"
 #include "userspace/pipeline/stack_collector.h"
@@ -48,6 +49,8 @@ class Profiling {
   Result<> stop();
   // What was sampled, with names. Once, after stop().
   Profile finish(FrameNames& names);
+  // Puts lines into what finish() gave; as add_lines().
+  uint64_t add_lines(Profile& profile, FrameLines& lines);
 
   // After stop().
   const ProfilingCounts& counts() const { return counts_; }
