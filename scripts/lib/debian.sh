@@ -102,6 +102,29 @@ deb() {
   echo "$cache/debs/$file"
 }
 
+# bring SUITE PACKAGE...: the .debs of many packages at once; one after the other, apt would read its lists for each.
+bring() {
+  local suite=$1 name file version dir=$cache/debs/partial.$$ wanted=()
+  shift
+  for name in "$@"; do
+    recorded "$name" "$suite" 0 >/dev/null || wanted+=("$name")
+  done
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  refresh "$suite" || exit
+  say "fetching ${#wanted[@]} packages from $suite"
+  mkdir -p "$dir"
+  (cd "$dir" && private_apt "$suite" apt-get download "${wanted[@]}" >&2) ||
+    die "${#wanted[@]} packages could not be fetched from $suite; run '$0' again"
+  for file in "$dir"/*.deb; do
+    read -r name version < <(dpkg-deb --show --showformat '${Package} ${Version}\n' "$file")
+    mv "$file" "$cache/debs/"
+    file=${file##*/}
+    printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$version" "$suite" "$(sha256sum "$cache/debs/$file" | cut -d' ' -f1)" "$file" \
+      >>"$manifest"
+  done
+  rmdir "$dir"
+}
+
 # unpack DIR SUITE PACKAGE[=MINIMUM]...: a directory holding just these packages. Rebuilt whole when the
 # set changes, so that no file of an older version stays behind.
 unpack() {
