@@ -46,6 +46,11 @@ def profile(*flags, code=0):
     return done
 
 
+def within_sampling_error(found, share, samples):
+    """Five deviations of so many draws, and what the loops' own overhead may be."""
+    return abs(found - share) < 5 * (share * (1 - share) / samples) ** 0.5 + 0.02
+
+
 def folded(*flags):
     """{stack: samples}, and what was said of them."""
     done = profile("--folded", *flags)

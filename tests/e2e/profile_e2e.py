@@ -13,7 +13,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
-from busy import FLAGS, SHARES, SOURCE, Busy, folded, profile
+from busy import FLAGS, SHARES, SOURCE, Busy, folded, profile, within_sampling_error
 from harness import SONDE, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
@@ -65,11 +65,6 @@ class Nameless(Busy):
     def prepare(self):
         super().prepare()
         subprocess.run(["strip", *self.command], check=True)
-
-
-def within_sampling_error(found, share, samples):
-    """Five deviations of so many draws, and what the loops' own overhead may be."""
-    return abs(found - share) < 5 * (share * (1 - share) / samples) ** 0.5 + 0.02
 
 
 def shares_are_known():
