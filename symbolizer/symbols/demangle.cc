@@ -86,23 +86,47 @@ std::string without_rust_escapes(std::string_view text) {
   return out;
 }
 
-std::string demangle_plain(std::string_view name) {
-  std::string whole(name);
+// LLVM names anew what several of its units share: "NAME.llvm.", a number.
+std::string_view without_llvm_number(std::string_view name) {
+  constexpr std::string_view kMark = ".llvm.";
+  const size_t mark = name.rfind(kMark);
+  const bool is_number =
+      mark != std::string_view::npos &&
+      name.find_first_not_of("0123456789ABCDEF", mark + kMark.size()) == std::string_view::npos;
+  return is_number ? name.substr(0, mark) : name;
+}
+
+enum class Language { kNeither, kCxx, kRust };
+
+Language demangle_into(std::string& to, std::string_view name) {
   const Scheme scheme = name.starts_with("_R") ? Scheme::kRust : Scheme::kCxx;
   if ((scheme == Scheme::kCxx && !name.starts_with("_Z")) || name.size() > kMaxMangled ||
       name.contains('\0')) {
-    return whole;
+    return Language::kNeither;
   }
   Text text;
-  if (!demangle_by(scheme, whole.c_str(), text) || text.size == 0) {
-    return whole;
+  if (!demangle_by(scheme, std::string(name).c_str(), text) || text.size == 0) {
+    return Language::kNeither;
   }
   std::string_view read(text.bytes.data(), text.size);
-  if (scheme == Scheme::kRust || !has_rust_hash(read)) {
-    return std::string(read);
+  if (scheme == Scheme::kCxx && has_rust_hash(read)) {
+    read.remove_suffix(19);
+    to = without_rust_escapes(read);
+    return Language::kRust;
   }
-  read.remove_suffix(19);
-  return without_rust_escapes(read);
+  to = read;
+  return scheme == Scheme::kRust ? Language::kRust : Language::kCxx;
+}
+
+std::string demangle_plain(std::string_view name) {
+  std::string text(name);
+  // The number is no part of Rust's names; C++'s demangler tells it behind them.
+  const std::string_view shared = without_llvm_number(name);
+  if (shared.size() == name.size() || demangle_into(text, shared) != Language::kRust) {
+    text = name;
+    demangle_into(text, name);
+  }
+  return text;
 }
 
 }  // namespace

@@ -31,6 +31,17 @@ TEST(Demangle, Rust) {
   EXPECT_EQ(demangle("_RNvC1au8gdel_5qa"), "a::gödel");
 }
 
+TEST(Demangle, WhatUnitsOfLlvmShare) {
+  EXPECT_EQ(demangle("_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17heff79985addad833E"
+                     ".llvm.6371407422874041977"),
+            "std::rt::lang_start::{{closure}}");
+  EXPECT_EQ(demangle("_RNvCs6xxl1lAjzDf_1a4main.llvm.6371407422874041977"), "a::main");
+  EXPECT_EQ(demangle("_Z1fi.llvm.6371407422874041977"), "f(int) [clone .llvm.6371407422874041977]");
+  for (const char* name : {"f.llvm.1", ".llvm.", "_Z.llvm.1", "_ZN.llvm."}) {
+    EXPECT_EQ(demangle(name), name);
+  }
+}
+
 TEST(Demangle, AStubKeepsItsMark) {
   EXPECT_EQ(demangle("_Z1fi@plt"), "f(int)@plt");
   EXPECT_EQ(demangle("memcpy@plt"), "memcpy@plt");
