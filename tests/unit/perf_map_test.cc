@@ -29,6 +29,25 @@ TEST(PerfMapText, Lines) {
   EXPECT_EQ(name_at(code, 0x3000), "none");
 }
 
+// As .NET writes it: capital digits, signatures, and since Core 3 how a method was compiled.
+TEST(PerfMapText, DotNet) {
+  CodeMap code;
+  uint64_t malformed = 0;
+  read_perf_map(
+      "00007F64DAA11FE0 d int32 [Hot] Hot::HotCaller(int32)\n"
+      "00007F64DAA12010 3f int32 [Hot] Hot::HotLeaf(int32)[Tier0]\n"
+      "00007FE62D7C04D0 2d instance System.__Canon /* MT: 0x00007FE62D5F9938 */ "
+      "[System.Private.CoreLib] dynamicClass::IL_STUB_UnboxingStub()[OptimizedTier1]\n",
+      code, malformed);
+  EXPECT_EQ(malformed, 0u);
+  EXPECT_EQ(name_at(code, 0x7f64daa11fec), "int32 [Hot] Hot::HotCaller(int32)");
+  EXPECT_EQ(name_at(code, 0x7f64daa11fed), "none");
+  EXPECT_EQ(name_at(code, 0x7f64daa12011), "int32 [Hot] Hot::HotLeaf(int32)[Tier0]");
+  EXPECT_EQ(name_at(code, 0x7fe62d7c04d0),
+            "instance System.__Canon /* MT: 0x00007FE62D5F9938 */ [System.Private.CoreLib] "
+            "dynamicClass::IL_STUB_UnboxingStub()[OptimizedTier1]");
+}
+
 TEST(PerfMapText, SaysNothing) {
   for (const char* line : {"", " ", "1000", "1000 10", "1000 10 ", "x 10 a", "-1 10 a",
                            "1000  10 a", "11111111111111111 1 a", "0x 1 a", "1000\t10 a"}) {
