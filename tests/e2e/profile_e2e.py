@@ -274,6 +274,7 @@ def who_maps_as_fast_as_it_can_harms_nobody():
     with Busy("busy_restless", RESTLESS, PLAIN), Busy("busy_calm", flags=PLAIN) as calm:
         stacks, said = folded("-d", 3, "-F", 99)
         assert calm.process.poll() is None
+    assert sum(stacks.values()) == int(re.search(r"sonde: (\d+) samples", said)[1]), said
     ours = {stack: count for stack, count in stacks.items() if stack[0] == "busy_calm" and SHARES.keys() & set(stack)}
     samples = sum(ours.values())
     whole = sum(count for stack, count in ours.items() if stack[1:2] == ("_start",) and "main" in stack)

@@ -151,5 +151,19 @@ TEST(JitDump, GrowsAsAFile) {
   std::filesystem::remove(path);
 }
 
+TEST(JitDump, SomebodyElsesIsRefused) {
+  const Fd proc(::open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const std::string path = testing::TempDir() + "jit-others-" + std::to_string(::getpid());
+  std::ofstream(path) << header() << load(0x1000, "a");
+  const bool given = ::chown(path.c_str(), 65534, 65534) == 0;
+  const auto dump = JitDump::open(proc.get(), path);
+  std::filesystem::remove(path);
+  if (!given) {
+    GTEST_SKIP() << "may not give a file away";
+  }
+  ASSERT_FALSE(dump.has_value());
+  EXPECT_NE(dump.error().what.find("is user 65534's"), std::string::npos) << dump.error().what;
+}
+
 }  // namespace
 }  // namespace sonde
