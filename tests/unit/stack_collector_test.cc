@@ -122,6 +122,41 @@ TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {
             "shop;[unknown] 1\nshop;app+0x600 1\nshop;late.so+0x10 1\n");
 }
 
+// Also where it meant something else before.
+TEST_F(StackCollectorTest, AnAddressMeansWhatIsMappedThere) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  add(collector, 5, {0x1100});
+  map(5,
+      "1000-3000 r-xp 0 fe:01 13 /nowhere/other.so\n20000-30000 r-xp 0 fe:01 14 "
+      "/nowhere/late.so\n");
+  now_ += SampledProcesses::kReadAgainNs;
+  add(collector, 5, {0x20010});
+  add(collector, 5, {0x1100});
+  EXPECT_EQ(stacks::folded(collector.finish(names_)),
+            "shop;app+0x600 1\nshop;late.so+0x10 1\nshop;other.so+0x100 1\n");
+}
+
+TEST_F(StackCollectorTest, MoreAddressesThanAreRemembered) {
+  add_process(5, "shop", "100000-900000 r-xp 0 fe:01 11 /nowhere/app\n");
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  const auto count = static_cast<uint32_t>(KnownFrames::kMaxAddresses) + 10;
+  for (int round = 0; round < 2; round++) {
+    for (uint32_t i = 0; i < count; i++) {
+      add(collector, 5, {0x100000 + uint64_t{i} * 16});
+    }
+  }
+  const Profile profile = collector.finish(names_);
+  EXPECT_EQ(profile.frames.size(), count);
+  for (const ProfileStack& stack : profile.stacks) {
+    ASSERT_EQ(stack.samples, 2u);
+  }
+}
+
 TEST_F(StackCollectorTest, AnotherProgramOfTheSameProcessIsReadAnew) {
   add_process(5, "sh", kMaps);
   SampledProcesses processes = make_processes();

@@ -56,6 +56,22 @@ uint32_t StackCollector::frame_at(const CodePlace& place) {
   return number;
 }
 
+uint32_t StackCollector::frame_of(SampledProcess& process, uint64_t address, uint64_t now_ns) {
+  if (const auto known = known_.find(process, address)) {
+    return *known;
+  }
+  CodePlace place = processes_.place_of(process, address, now_ns);
+  if (place.module == ModuleTable::kUnknown) {
+    place.offset = 0;  // it says nothing, and would be another place each time
+    return frame_at(place);
+  }
+  const uint32_t frame = frame_at(place);
+  if (frame != kNone) {
+    known_.add(process, address, frame);
+  }
+  return frame;
+}
+
 bool StackCollector::collect_frames(SampledProcess& process, const StackSample& sample) {
   scratch_.clear();
   // Behind a call there may be another function already: what returns to an address was called from
@@ -64,11 +80,7 @@ bool StackCollector::collect_frames(SampledProcess& process, const StackSample& 
     scratch_.push_back(frame_at({ModuleTable::kKernel, sample.kernel[i] - (i > 0 ? 1 : 0)}));
   }
   for (const uint64_t address : unwinding_.frames_of(process, sample)) {
-    CodePlace place = processes_.place_of(process, address, sample.time_ns);
-    if (place.module == ModuleTable::kUnknown) {
-      place.offset = 0;  // it says nothing, and would be another place each time
-    }
-    scratch_.push_back(frame_at(place));
+    scratch_.push_back(frame_of(process, address, sample.time_ns));
   }
   if (scratch_.empty()) {
     scratch_.push_back(frame_at({ModuleTable::kUnknown, 0}));

@@ -16,6 +16,7 @@
 #include "userspace/model/profile.h"
 #include "userspace/model/stack_sample.h"
 #include "userspace/pipeline/frame_names.h"
+#include "userspace/pipeline/known_frames.h"
 #include "userspace/pipeline/sampled_processes.h"
 #include "userspace/pipeline/unwinding.h"
 
@@ -56,6 +57,7 @@ class StackCollector {
 
   uint32_t owner_of(const SampledProcess* process, uint32_t thread, std::string_view name);
   uint32_t frame_at(const CodePlace& place);
+  uint32_t frame_of(SampledProcess& process, uint64_t address, uint64_t now_ns);
   // The places of the sample's stack; false: one of them found no room.
   bool collect_frames(SampledProcess& process, const StackSample& sample);
   bool count(uint32_t owner, std::span<const uint32_t> frames);
@@ -68,6 +70,7 @@ class StackCollector {
   std::map<OwnerKey, uint32_t> owner_numbers_;
   std::vector<CodePlace> frames_;
   std::map<CodePlace, uint32_t> frame_numbers_;
+  KnownFrames known_;
   // By the owner and the frames, as bytes.
   tsl::robin_map<std::string, uint64_t> stacks_;
   std::map<uint32_t, uint64_t> cut_;  // by owner
