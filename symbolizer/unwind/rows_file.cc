@@ -110,7 +110,9 @@ RowsFileHeader header_of(const PageRows& rows, std::string_view identity, uint32
   return header;
 }
 
-Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity, RowMaker make_rows,
+using MakeRows = std::function<UnwindCounts(const RowSink&)>;
+
+Result<RowsWritten> write_rows(std::string_view identity, const MakeRows& make_rows,
                                const WriteAt& write) {
   if (identity.size() > kMaxIdentity) {
     return fail("too long an identity for unwinding rows");
@@ -119,7 +121,7 @@ Result<RowsWritten> write_rows(const ElfFile& file, std::string_view identity, R
   PageRows rows([&](std::span<const sonde_row> some) { return content.append(bytes_of(some)); });
   RowsWritten out;
   out.counts =
-      make_rows(file, [&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
+      make_rows([&](uint64_t address, const sonde_rule& rule) { rows.add(address, rule); });
   if (!rows.finish() || !content.append(bytes_of(std::span<const RowPage>(rows.pages()))) ||
       !content.append(bytes_of(rows.rules().rules()))) {
     return fail_errno("unwinding rows", errno);
@@ -151,9 +153,9 @@ Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identi
   if (!draft.ok()) {
     return fail_errno("create " + path, errno);
   }
-  const auto written = write_rows(file, identity, make_rows, [&](uint64_t offset, auto bytes) {
-    return draft.write(offset, bytes);
-  });
+  const auto written = write_rows(
+      identity, [&](const RowSink& sink) { return make_rows(file, sink); },
+      [&](uint64_t offset, auto bytes) { return draft.write(offset, bytes); });
   if (!written) {
     return with_context("write " + path, written.error());
   }
@@ -162,8 +164,12 @@ Result<RowsWritten> RowsFile::write(const ElfFile& file, std::string_view identi
 
 Result<RowsFile> RowsFile::make(const ElfFile& file, std::string_view identity, size_t most,
                                 RowMaker make_rows) {
+  return make(identity, most, [&](const RowSink& sink) { return make_rows(file, sink); });
+}
+
+Result<RowsFile> RowsFile::make(std::string_view identity, size_t most, const MakeRows& make_rows) {
   std::vector<uint8_t> bytes;
-  const auto written = write_rows(file, identity, make_rows, [&](uint64_t offset, auto some) {
+  const auto written = write_rows(identity, make_rows, [&](uint64_t offset, auto some) {
     if (offset > most || some.size() > most - offset) {
       errno = ENOMEM;
       return false;

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,10 @@ class RowsFile {
   // Makes them in memory, for who may write no file: at most so many bytes.
   static Result<RowsFile> make(const ElfFile& file, std::string_view identity, size_t most,
                                RowMaker make_rows = make_unwind_rows);
+
+  // The same of rows that are of no file.
+  static Result<RowsFile> make(std::string_view identity, size_t most,
+                               const std::function<UnwindCounts(const RowSink&)>& make_rows);
 
   // Fails if there is none, or it cannot be believed: then make it anew.
   static Result<RowsFile> open(const std::string& path, std::string_view identity);

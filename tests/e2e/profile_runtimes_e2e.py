@@ -193,22 +193,26 @@ class Python(Program):
                          root / "bin/python3.13", "-X", how, "HERE/hot.py", env=dict(os.environ, PYTHONHOME=str(root)))  # fmt: skip
 
 
-def python_function_is_named(how):
-    """Debian's Python keeps no frame pointers, and its trampolines have no frame: the innermost function is seen, no caller."""
+def python_calls(how):
+    """Debian's Python keeps no frame pointers, and its trampolines have no frame: what these look like is known."""
     with Python(how) as program:
         stacks, said = folded("-p", program.process.pid, "-d", 2, "-F", 199)
-        seen = sum(count for stack, count in stacks.items() if any("py::hot_leaf" in frame for frame in stack))
-        assert seen > 0.95 * sum(stacks.values()) > 100, f"{said}\n{stacks}"
+        names = ("py::<module>", "py::hot_caller", "py::hot_leaf")
+        called = sum(count for stack, count in stacks.items() if names == tuple(
+            frame.split(":/")[0] for frame in stack if frame.startswith("py::")))  # fmt: skip
+        assert called > 0.95 * sum(stacks.values()) > 95, f"{said}\n{stacks}"
+        walked, whole = map(int, re.search(r"(\d+) stacks of programs, (\d+) of them whole", said).groups())
+        assert whole >= 0.99 * walked, said
 
 
 @needs(newer_python)
 def python_by_its_perf_map():
-    python_function_is_named("perf")
+    python_calls("perf")
 
 
 @needs(newer_python)
 def python_by_its_jitdump():
-    python_function_is_named("perf_jit")
+    python_calls("perf_jit")
 
 
 @needs("mcs", dotnet)

@@ -8,6 +8,7 @@
 #include "symbolizer/symbols/go_rows.h"
 #include "userspace/base/log.h"
 #include "userspace/pipeline/module_bytes.h"
+#include "userspace/pipeline/trampolines.h"
 
 namespace sonde {
 
@@ -37,6 +38,29 @@ std::optional<uint64_t> ModuleRows::bias_of(uint32_t module, const Mapping& mapp
     return std::nullopt;
   }
   return mapping.start - mapping.offset - (found->address - found->offset);
+}
+
+ModuleRows::Place ModuleRows::place_of(Pid pid, uint32_t module, const Mapping& mapping,
+                                       size_t& looks) {
+  if (module < modules_.all().size() && modules_.all()[module].kind == ModuleKind::kCode) {
+    if (looks == 0) {
+      return {};
+    }
+    looks--;
+    return holds_trampolines(pid, mapping) ? Place{.file = kTrampolines, .bias = mapping.start}
+                                           : Place{};
+  }
+  const auto bias = bias_of(module, mapping);
+  return bias ? Place{.file = module, .bias = *bias} : Place{};
+}
+
+const RowsView* ModuleRows::trampolines() {
+  if (!trampolines_) {
+    if (auto made = RowsFile::make("trampolines", kMostInMemory, make_trampoline_rows)) {
+      trampolines_ = *std::move(made);
+    }
+  }
+  return trampolines_ ? &trampolines_->view() : nullptr;
 }
 
 std::optional<RowsFile> ModuleRows::open_rows(const Module& module, const ElfFile& elf) {
@@ -73,6 +97,9 @@ std::optional<RowsFile> ModuleRows::open_rows(const Module& module, const ElfFil
 }
 
 const RowsView* ModuleRows::rows_of(uint32_t module) {
+  if (module == kTrampolines) {
+    return trampolines();
+  }
   if (module >= modules_.all().size()) {
     return nullptr;
   }

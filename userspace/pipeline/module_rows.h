@@ -21,9 +21,17 @@ class ModuleRows : public RowSource {
   // Both must live longer. Null: rows are kept in memory.
   ModuleRows(const ModuleTable& modules, const Store* store) : modules_(modules), store_(store) {}
 
-  // What to take from an address in this mapping of the module for that of its file; nothing: it
-  // is none that could have rows.
-  std::optional<uint64_t> bias_of(uint32_t module, const Mapping& mapping);
+  // Whose rows those of a mapping are, and what to take from an address in it to look them up.
+  struct Place {
+    uint32_t file = SONDE_NO_FILE;
+    uint64_t bias = 0;
+  };
+  // Of a mapping of the module, in a process; no file: it is none that could have rows. looks: how
+  // much of its memory without a file may still be looked into.
+  Place place_of(Pid pid, uint32_t module, const Mapping& mapping, size_t& looks);
+
+  // The number of what is no module, but has rows all the same: Trampolines.
+  static constexpr uint32_t kTrampolines = ModuleTable::kMaxModules;
 
   // May take long at the first time: all of the file's rows are made then.
   const RowsView* rows_of(uint32_t module) override;
@@ -36,11 +44,14 @@ class ModuleRows : public RowSource {
   };
 
   Known& known(uint32_t module);
+  std::optional<uint64_t> bias_of(uint32_t module, const Mapping& mapping);
+  const RowsView* trampolines();
   std::optional<RowsFile> open_rows(const Module& module, const ElfFile& elf);
 
   const ModuleTable& modules_;
   const Store* store_;
   std::map<uint32_t, Known> known_;
+  std::optional<RowsFile> trampolines_;
   size_t in_memory_ = 0;
 };
 

@@ -4,18 +4,25 @@
 #include <algorithm>
 
 namespace sonde {
+namespace {
+
+// Into memory without a file, at each reading: runtimes may have thousands, Python has few.
+constexpr size_t kMostLooks = 16;
+
+}  // namespace
 
 const MappedCode& Unwinding::code_of(SampledProcess& process) {
   Code& code = code_[&process];
   if (code.reading != process.readings) {
     std::vector<CodeMapping> mappings;
+    size_t looks = kMostLooks;
     for (const Mapping& mapping : process.mappings.all()) {
       const uint32_t module = processes_.modules().of(process.pid, mapping);
-      const auto bias = rows_.bias_of(module, mapping);
+      const auto place = rows_.place_of(process.pid, module, mapping, looks);
       mappings.push_back({.begin = mapping.start,
                           .end = mapping.end,
-                          .bias = bias.value_or(0),
-                          .file = bias ? module : SONDE_NO_FILE,
+                          .bias = place.bias,
+                          .file = place.file,
                           .pad = 0});
     }
     code = {.reading = process.readings, .mapped = MappedCode(std::move(mappings))};
