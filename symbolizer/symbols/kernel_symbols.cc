@@ -16,7 +16,7 @@ namespace sonde {
 namespace {
 
 constexpr const char* kPath = "/proc/kallsyms";
-constexpr size_t kChunk = size_t{256} * 1024;
+constexpr size_t kChunk = size_t{64} * 1024;
 constexpr size_t kMaxFile = 256u << 20;
 constexpr std::string_view kFunctionKinds = "TtWw";
 
@@ -85,13 +85,17 @@ Result<> KernelSymbols::finish() {
   return {};
 }
 
-Result<KernelSymbols> KernelSymbols::parse(std::string_view text) {
-  KernelSymbols symbols;
+void KernelSymbols::add_lines(std::string_view text) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    symbols.refused_ += symbols.add(text.substr(0, end)) ? 0 : 1;
+    refused_ += add(text.substr(0, end)) ? 0 : 1;
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+}
+
+Result<KernelSymbols> KernelSymbols::parse(std::string_view text) {
+  KernelSymbols symbols;
+  symbols.add_lines(text);
   if (auto finished = symbols.finish(); !finished) {
     return std::unexpected(finished.error());
   }
@@ -107,20 +111,33 @@ Result<KernelSymbols> KernelSymbols::read(int kallsyms) {
   if (::lseek(kallsyms, 0, SEEK_SET) != 0) {
     return fail_errno(kPath, errno);
   }
-  std::string text;
-  while (text.size() < kMaxFile) {
-    const size_t had = text.size();
-    text.resize(had + kChunk);
-    const ssize_t n = ::read(kallsyms, text.data() + had, kChunk);
+  KernelSymbols symbols;
+  std::string buffer(kChunk, '\0');
+  size_t had = 0;  // of a line whose end did not come yet
+  for (size_t all = 0; all < kMaxFile;) {
+    const ssize_t n = ::read(kallsyms, buffer.data() + had, buffer.size() - had);
     if (n < 0) {
       return fail_errno(kPath, errno);
     }
-    text.resize(had + static_cast<size_t>(n));
     if (n == 0) {
       break;
     }
+    all += static_cast<size_t>(n);
+    had += static_cast<size_t>(n);
+    // A line that fills all of it is none of the kernel's.
+    const size_t line_end = std::string_view(buffer).substr(0, had).rfind('\n');
+    const size_t whole = line_end != std::string_view::npos ? line_end + 1
+                         : had == buffer.size()             ? had
+                                                            : 0;
+    symbols.add_lines(std::string_view(buffer).substr(0, whole));
+    had -= whole;
+    std::copy_n(buffer.begin() + static_cast<ptrdiff_t>(whole), had, buffer.begin());
   }
-  return parse(text);
+  symbols.add_lines(std::string_view(buffer).substr(0, had));
+  if (auto finished = symbols.finish(); !finished) {
+    return std::unexpected(finished.error());
+  }
+  return symbols;
 }
 
 std::optional<KernelSymbols::Found> KernelSymbols::find(uint64_t address) const {

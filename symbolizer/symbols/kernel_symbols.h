@@ -48,6 +48,7 @@ class KernelSymbols {
   };
 
   bool add(std::string_view line);
+  void add_lines(std::string_view text);
   uint16_t module_number(std::string_view name);
   Result<> finish();
 

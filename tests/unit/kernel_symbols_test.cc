@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolizer/symbols/kernel_symbols.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
+
+#include "userspace/base/fd.h"
 
 namespace sonde {
 namespace {
@@ -55,6 +60,26 @@ TEST(KernelSymbols, MalformedLinesAreCounted) {
   EXPECT_EQ(symbols->refused(), 8u);
   EXPECT_EQ(name_at(*symbols, 0x20), "a+0");
   EXPECT_EQ(name_at(*symbols, 0x31), "b+1");
+}
+
+TEST(KernelSymbols, AFileIsReadPieceByPiece) {
+  std::string text;
+  for (int i = 0; i < 20'000; i++) {
+    text += fmt::format("{:x} T function_{}\n", 0x1000 + i * 16, i);
+    if (i == 10'000) {
+      text += fmt::format("10 T {}\n", std::string(70'000, 'x'));  // longer than a piece
+    }
+  }
+  text += "7fffffff T last";
+  const Fd file(::memfd_create("kallsyms", MFD_CLOEXEC));
+  ASSERT_EQ(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  const auto symbols = KernelSymbols::read(file.get());
+  ASSERT_TRUE(symbols.has_value()) << symbols.error().what;
+  for (int i = 0; i < 20'000; i++) {
+    ASSERT_EQ(name_at(*symbols, 0x1000 + i * 16), fmt::format("function_{}+0", i));
+  }
+  EXPECT_EQ(name_at(*symbols, 0x7fffffff), "last+0");
+  EXPECT_EQ(symbols->refused(), 1u) << "the long line's end, which looks like no line";
 }
 
 TEST(KernelSymbols, OfThisMachine) {
