@@ -7,7 +7,7 @@
 #include <map>
 #include <vector>
 
-#include "symbolizer/symbols/headed_sections.h"
+#include "symbolizer/symbols/code_ranges.h"
 
 namespace sonde {
 

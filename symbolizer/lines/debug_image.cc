@@ -75,7 +75,7 @@ std::vector<char> head_of(const Elf64_Ehdr& original, std::span<const Piece> pie
   return out;
 }
 
-Result<Piece> piece_of(const HeadedSection& section, std::string_view name, int fd,
+Result<Piece> piece_of(const NamedSection& section, std::string_view name, int fd,
                        ByteSource source, Scratch& scratch, uint64_t scratch_end) {
   const Elf64_Shdr& header = section.header;
   if ((header.sh_flags & SHF_COMPRESSED) == 0) {
@@ -101,19 +101,18 @@ Result<DebugImage> DebugImage::open(int fd, Scratch& scratch) {
     return fail("no regular file");
   }
   const auto source = ByteSource::of_file(fd, static_cast<uint64_t>(status.st_size));
-  auto elf = read_headed_sections(source);
-  if (!elf) {
-    return std::unexpected(elf.error());
+  const ElfSections elf = ElfSections::read(source);
+  if (!elf.is_elf()) {
+    return fail("no ELF file of 64 bits, little-endian");
   }
   DebugImage image;
-  image.code_ = std::move(elf->code);
+  image.code_ = code_ranges(source, elf);
   const uint64_t scratch_end = scratch.at + kMaxUnpacked;
   std::vector<Piece> pieces;
   uint64_t whole = 0;
   for (const std::string_view name : kWanted) {
-    const auto section = std::ranges::find(elf->sections, name, &HeadedSection::name);
-    if (section == elf->sections.end() || section->header.sh_type == SHT_NOBITS ||
-        section->header.sh_size == 0) {
+    const NamedSection* section = elf.by_name(name);
+    if (section == nullptr || !section->here || section->header.sh_size == 0) {
       continue;
     }
     const auto piece = piece_of(*section, name, fd, source, scratch, scratch_end);
@@ -133,7 +132,7 @@ Result<DebugImage> DebugImage::open(int fd, Scratch& scratch) {
   if (whole > kMaxBytes) {
     return fail("too much DWARF in it");
   }
-  const std::vector<char> head = head_of(elf->head, pieces);
+  const std::vector<char> head = head_of(elf.head(), pieces);
   image.head_ = head.size();
   const size_t size = head.size() + whole;
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "symbolizer/symbols/headed_sections.h"
+#include "symbolizer/symbols/code_ranges.h"
 #include "userspace/base/result.h"
 
 namespace sonde {

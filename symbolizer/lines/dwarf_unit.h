@@ -18,7 +18,7 @@
 #include "symbolizer/lines/claimed_code.h"
 #include "symbolizer/lines/line_table_writer.h"
 #include "symbolizer/lines/mixed_hash.h"
-#include "symbolizer/symbols/headed_sections.h"
+#include "symbolizer/symbols/code_ranges.h"
 
 namespace sonde {
 

@@ -43,8 +43,8 @@ class Reader {
   ElfSymbols read() {
     const ElfSections sections = ElfSections::read(source_);
     for (const NamedSection& section : sections.all()) {
-      const NamedSection* names = sections.by_number(section.link);
-      if (is_next_table(section.type) && names != nullptr) {
+      const NamedSection* names = sections.by_number(section.header.sh_link);
+      if (is_next_table(section.header.sh_type) && names != nullptr) {
         read_symbols(section, *names);
       }
     }

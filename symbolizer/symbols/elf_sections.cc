@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolizer/symbols/elf_sections.h"
 
-#include <elf.h>
-
 #include <algorithm>
-#include <array>
+#include <cstring>
 #include <span>
 
 namespace sonde {
 namespace {
 
-constexpr size_t kLongestName = 24;
+constexpr size_t kLongestName = 64;
 
 bool within(uint64_t offset, uint64_t size, uint64_t whole) {
   return offset <= whole && size <= whole - offset;
@@ -18,17 +16,34 @@ bool within(uint64_t offset, uint64_t size, uint64_t whole) {
 
 bool is_of_64_bits(const Elf64_Ehdr& head) {
   return std::memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 && head.e_ident[EI_CLASS] == ELFCLASS64 &&
-         head.e_ident[EI_DATA] == ELFDATA2LSB && head.e_shentsize == sizeof(Elf64_Shdr);
+         head.e_ident[EI_DATA] == ELFDATA2LSB;
 }
 
-std::string name_at(ByteSource source, const Elf64_Shdr& names, uint32_t place) {
-  std::array<char, kLongestName> text{};
-  if (place >= names.sh_size) {
+// As many of them as there are in the file.
+std::vector<Elf64_Shdr> read_table(ByteSource source, const Elf64_Ehdr& head) {
+  if (head.e_shentsize != sizeof(Elf64_Shdr) || head.e_shoff > source.size()) {
     return {};
   }
-  const size_t length = std::min<uint64_t>(text.size(), names.sh_size - place);
-  source.read(names.sh_offset + place, std::span(reinterpret_cast<uint8_t*>(text.data()), length));
-  return {text.data(), strnlen(text.data(), length)};
+  const uint64_t room = (source.size() - head.e_shoff) / sizeof(Elf64_Shdr);
+  std::vector<Elf64_Shdr> table(
+      std::min<uint64_t>({head.e_shnum, ElfSections::kMaxSections, room}));
+  const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(table.data()),
+                                 table.size() * sizeof(Elf64_Shdr));
+  return source.read(head.e_shoff, bytes) ? table : std::vector<Elf64_Shdr>();
+}
+
+std::vector<uint8_t> read_names(ByteSource source, const std::vector<Elf64_Shdr>& table,
+                                size_t number) {
+  if (number >= table.size()) {
+    return {};
+  }
+  const Elf64_Shdr& names = table[number];
+  if (names.sh_type == SHT_NOBITS || names.sh_size > ElfSections::kMaxNames ||
+      !within(names.sh_offset, names.sh_size, source.size())) {
+    return {};
+  }
+  std::vector<uint8_t> text(names.sh_size);
+  return source.read(names.sh_offset, std::span<uint8_t>(text)) ? text : std::vector<uint8_t>();
 }
 
 }  // namespace
@@ -39,30 +54,22 @@ ElfSections ElfSections::read(ByteSource source) {
   if (!source.read(0, head) || !is_of_64_bits(head)) {
     return out;
   }
-  const size_t count = std::min<size_t>(head.e_shnum, kMaxSections);
-  std::vector<Elf64_Shdr> table(count);
-  const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(table.data()),
-                                 count * sizeof(Elf64_Shdr));
-  if (!source.read(head.e_shoff, bytes)) {
-    return out;
-  }
-  Elf64_Shdr names{};
-  if (head.e_shstrndx < count) {
-    names = table[head.e_shstrndx];
-  }
-  if (!within(names.sh_offset, names.sh_size, source.size())) {
-    names = {};
-  }
+  out.head_ = head;
+  const std::vector<Elf64_Shdr> table = read_table(source, head);
+  const std::vector<uint8_t> names = read_names(source, table, head.e_shstrndx);
+  const std::string_view pool(reinterpret_cast<const char*>(names.data()), names.size());
+  out.all_.reserve(table.size());
   for (const Elf64_Shdr& each : table) {
-    const bool here = each.sh_type != SHT_NOBITS && (each.sh_flags & SHF_COMPRESSED) == 0 &&
-                      within(each.sh_offset, each.sh_size, source.size());
-    out.all_.push_back({.name = name_at(source, names, each.sh_name),
-                        .type = each.sh_type,
-                        .link = each.sh_link,
-                        .address = each.sh_addr,
-                        .offset = here ? each.sh_offset : 0,
-                        .size = here ? each.sh_size : 0,
-                        .entry_size = each.sh_entsize});
+    const std::string_view name =
+        pool.substr(std::min<size_t>(each.sh_name, pool.size()), kLongestName);
+    const bool here =
+        each.sh_type != SHT_NOBITS && within(each.sh_offset, each.sh_size, source.size());
+    const bool plain = here && (each.sh_flags & SHF_COMPRESSED) == 0;
+    out.all_.push_back({.name = std::string(name.substr(0, name.find('\0'))),
+                        .header = each,
+                        .here = here,
+                        .offset = plain ? each.sh_offset : 0,
+                        .size = plain ? each.sh_size : 0});
   }
   return out;
 }

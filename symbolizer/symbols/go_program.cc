@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "symbolizer/symbols/elf_sections.h"
+
 namespace sonde {
 namespace {
 
@@ -22,19 +24,16 @@ Result<GoProgram> GoProgram::open(ByteSource source) {
   if (!elf) {
     return std::unexpected(elf.error());
   }
-  const auto sections = read_headed_sections(source);
-  if (!sections) {
-    return std::unexpected(sections.error());
-  }
+  const ElfSections sections = ElfSections::read(source);
   GoProgram program(source, *std::move(elf));
   uint64_t text = 0;
   bool found = false;
-  for (const auto& [name, header] : sections->sections) {
-    if (name == ".text") {
-      text = header.sh_addr;
-    } else if (name == ".gopclntab" || name == ".data.rel.ro.gopclntab") {
-      found = header.sh_type != SHT_NOBITS &&
-              program.read_table(header.sh_addr, header.sh_offset, header.sh_size);
+  for (const NamedSection& section : sections.all()) {
+    if (section.name == ".text") {
+      text = section.header.sh_addr;
+    } else if (section.name == ".gopclntab" || section.name == ".data.rel.ro.gopclntab") {
+      found =
+          section.here && program.read_table(section.header.sh_addr, section.offset, section.size);
     }
   }
   if (!found && !program.find_by_head()) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "symbolizer/symbols/go_table.h"
-#include "symbolizer/symbols/headed_sections.h"
 #include "symbolizer/unwind/byte_source.h"
 #include "symbolizer/unwind/elf_file.h"
 #include "userspace/base/result.h"

@@ -88,7 +88,8 @@ class Stubs {
   void read_words() {
     for (const std::string_view name : {".rela.plt", ".rela.dyn"}) {
       const NamedSection* section = sections_.by_name(name);
-      if (section == nullptr || section->type != SHT_RELA || !use_symbols(section->link)) {
+      if (section == nullptr || section->header.sh_type != SHT_RELA ||
+          !use_symbols(section->header.sh_link)) {
         continue;
       }
       const size_t most = kMaxRelocations * sizeof(Elf64_Rela);
@@ -110,8 +111,8 @@ class Stubs {
       return sections_.by_number(number) == symbols_;
     }
     const NamedSection* symbols = sections_.by_number(number);
-    const NamedSection* names = symbols != nullptr && symbols->type == SHT_DYNSYM
-                                    ? sections_.by_number(symbols->link)
+    const NamedSection* names = symbols != nullptr && symbols->header.sh_type == SHT_DYNSYM
+                                    ? sections_.by_number(symbols->header.sh_link)
                                     : nullptr;
     if (names == nullptr) {
       return false;
@@ -122,11 +123,11 @@ class Stubs {
   }
 
   void read_stubs(const NamedSection& section) {
-    const size_t step = section.entry_size == kShortStub ? kShortStub : kUsualStub;
+    const size_t step = section.header.sh_entsize == kShortStub ? kShortStub : kUsualStub;
     const std::vector<uint8_t> bytes = section_bytes(source_, section, kMaxStubs * step);
     const std::span<const uint8_t> all(bytes);
     for (size_t at = 0; at + step <= all.size() && out_.size() < kMaxStubs; at += step) {
-      const uint64_t address = section.address + at;
+      const uint64_t address = section.header.sh_addr + at;
       const auto stub = all.subspan(at, step);
       const auto word =
           file_.machine() == Machine::kX86 ? x86_word(stub, address) : arm_word(stub, address);
