@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "symbolizer/unwind/encoded_pointer.h"
+#include "userspace/base/build_id_note.h"
 #include "userspace/base/bytes.h"
 
 namespace sonde {
@@ -16,7 +17,6 @@ constexpr size_t kMaxSegments = 1024;
 // what runs.
 constexpr size_t kMaxSections = 65535;
 constexpr size_t kMaxNoteBytes = size_t{64} * 1024;
-constexpr size_t kMaxBuildId = 32;
 constexpr size_t kLongestName = sizeof(".gnu.version_r");  // beyond it no name that we know
 
 bool within(uint64_t offset, uint64_t size, uint64_t whole) {
@@ -72,7 +72,7 @@ Result<> ElfFile::read_segments(uint64_t table, size_t entry, size_t count) {
                            .size = segment.p_filesz,
                            .executable = (segment.p_flags & PF_X) != 0});
     } else if (segment.p_type == PT_NOTE) {
-      read_notes(segment.p_offset, segment.p_filesz);
+      read_notes(segment.p_offset, segment.p_filesz, segment.p_align);
     } else if (segment.p_type == PT_GNU_EH_FRAME) {
       eh_frame_index_ = segment.p_vaddr;
     }
@@ -109,36 +109,15 @@ void ElfFile::read_sections(uint64_t table, size_t entry, size_t count, size_t n
     } else if (name == ".debug_frame") {
       debug_frame_ = found;
     } else if (section.sh_type == SHT_NOTE && build_id_.empty()) {
-      read_notes(section.sh_offset, section.sh_size);
+      read_notes(section.sh_offset, section.sh_size, section.sh_addralign);
     }
   }
 }
 
-void ElfFile::read_notes(uint64_t offset, uint64_t size) {
-  constexpr size_t kAlign = 4;
+void ElfFile::read_notes(uint64_t offset, uint64_t size, uint64_t alignment) {
   std::vector<uint8_t> notes(std::min<uint64_t>(size, kMaxNoteBytes));
-  if (!source_.read(offset, std::span<uint8_t>(notes))) {
-    return;
-  }
-  Bytes left{std::span<const uint8_t>(notes)};
-  Elf64_Nhdr note{};
-  while (left.read(note)) {
-    const auto name = left.take((size_t{note.n_namesz} + kAlign - 1) & ~(kAlign - 1));
-    const auto body = left.take((size_t{note.n_descsz} + kAlign - 1) & ~(kAlign - 1));
-    if (!name || !body) {
-      return;
-    }
-    if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof(ELF_NOTE_GNU) ||
-        !name->starts_with(ELF_NOTE_GNU) || note.n_descsz > kMaxBuildId) {
-      continue;
-    }
-    build_id_.clear();
-    for (const char byte : body->substr(0, note.n_descsz)) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      build_id_ += kDigits[static_cast<uint8_t>(byte) >> 4];
-      build_id_ += kDigits[static_cast<uint8_t>(byte) & 15];
-    }
-    return;
+  if (build_id_.empty() && source_.read(offset, std::span<uint8_t>(notes))) {
+    build_id_ = build_id_in_notes(notes, alignment);
   }
 }
 

@@ -55,7 +55,7 @@ class ElfFile {
 
   Result<> read_segments(uint64_t table, size_t entry, size_t count);
   void read_sections(uint64_t table, size_t entry, size_t count, size_t names);
-  void read_notes(uint64_t offset, uint64_t size);
+  void read_notes(uint64_t offset, uint64_t size, uint64_t alignment);
   void find_eh_frame_by_index();
 
   ByteSource source_;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "userspace/base/build_id_note.h"
 #include "userspace/base/fd.h"
 #include "userspace/inventory/build_id.h"
 #include "userspace/inventory/mappings.h"

@@ -10,6 +10,7 @@
 
 #include <cstring>
 
+#include "userspace/base/build_id_note.h"
 #include "userspace/base/fd.h"
 #include "userspace/inventory/build_id.h"
 

@@ -2,7 +2,6 @@
 #include "userspace/inventory/build_id.h"
 
 #include <elf.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "userspace/base/bytes.h"
+#include "userspace/base/build_id_note.h"
 
 namespace sonde {
 namespace {
@@ -35,36 +34,6 @@ bool read_struct(int file, uint64_t offset, T& out) {
 }
 
 }  // namespace
-
-std::string build_id_in_notes(std::span<const uint8_t> notes, uint64_t alignment) {
-  const uint64_t align = alignment == 8 ? 8 : 4;
-  Bytes in(notes);
-  // Every part begins at a multiple of it, counted from the segment's beginning.
-  const auto skip_padding = [&] {
-    const uint64_t at = notes.size() - in.left();
-    in.skip(std::min<uint64_t>((align - at % align) % align, in.left()));
-  };
-  Elf64_Nhdr note{};
-  while (in.read(note)) {
-    const auto name = in.take(note.n_namesz);
-    skip_padding();
-    const auto value = in.take(note.n_descsz);
-    skip_padding();
-    if (!name || !value) {
-      break;
-    }
-    if (note.n_type == NT_GNU_BUILD_ID &&
-        *name == std::string_view(ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) && !value->empty() &&
-        value->size() <= kMaxBuildId) {
-      std::string out;
-      for (const char byte : *value) {
-        out += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-      }
-      return out;
-    }
-  }
-  return {};
-}
 
 std::string read_build_id(int file) {
   Elf64_Ehdr head{};
