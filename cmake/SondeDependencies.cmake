@@ -83,4 +83,16 @@ execute_process(COMMAND ${CMAKE_AR} x ${runtime_archive} cp-demangle.o WORKING_D
 add_library(dep_demangle INTERFACE)
 # Rust's stands in libiberty, which is an archive only.
 find_library(IBERTY_ARCHIVE NAMES libiberty.a REQUIRED)
-target_link_libraries(dep_demangle INTERFACE ${CMAKE_BINARY_DIR}/cp-demangle.o ${IBERTY_ARCHIVE})
+# D's makes the whole text at once: its object is given functions of ours for memory, which end that
+# (symbolizer/symbols/demangle_d.cc).
+execute_process(COMMAND ${CMAKE_AR} x ${IBERTY_ARCHIVE} d-demangle.o WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+                COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_OBJCOPY} --redefine-sym dlang_demangle=sonde_dlang_demangle
+                        --redefine-sym xmalloc=sonde_d_take --redefine-sym xrealloc=sonde_d_grow
+                        --redefine-sym free=sonde_d_give_back --redefine-sym memcpy=sonde_d_copy d-demangle.o
+                COMMAND ${CMAKE_COMMAND} -E rm -f libd-demangle.a
+                WORKING_DIRECTORY ${CMAKE_BINARY_DIR} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_AR} rcs libd-demangle.a d-demangle.o WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+                COMMAND_ERROR_IS_FATAL ANY)
+target_link_libraries(dep_demangle INTERFACE ${CMAKE_BINARY_DIR}/libd-demangle.a ${CMAKE_BINARY_DIR}/cp-demangle.o
+                                             ${IBERTY_ARCHIVE})

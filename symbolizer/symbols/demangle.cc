@@ -6,6 +6,8 @@
 #include <csetjmp>
 #include <utility>
 
+#include "symbolizer/symbols/demangle_d.h"
+
 // The C++ run time's own demangler, by the entry that hands out text piece by piece: a name of a
 // hundred bytes can mean gigabytes, and __cxa_demangle would make all of them.
 // NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): theirs
@@ -120,6 +122,10 @@ Language demangle_into(std::string& to, std::string_view name) {
 
 std::string demangle_plain(std::string_view name) {
   std::string text(name);
+  if (name.starts_with("_D") && name.size() <= kMaxMangled && !name.contains('\0')) {
+    std::string read = demangle_d(text);
+    return read.empty() || read.size() > kMaxDemangled ? text : read;
+  }
   // The number is no part of Rust's names; C++'s demangler tells it behind them.
   const std::string_view shared = without_llvm_number(name);
   if (shared.size() == name.size() || demangle_into(text, shared) != Language::kRust) {

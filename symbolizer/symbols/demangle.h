@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A symbol's name as its language writes it: C++ (Itanium ABI) and Rust, its v0 scheme and the
+// A symbol's name as its language writes it: C++ (Itanium ABI), D, and Rust, its v0 scheme and the
 // older one that looks like C++. A stub's keeps its "@plt".
 #pragma once
 

@@ -42,6 +42,56 @@ TEST(Demangle, WhatUnitsOfLlvmShare) {
   }
 }
 
+// As gdc 12 made them, and c++filt reads them.
+TEST(Demangle, D) {
+  EXPECT_EQ(demangle("_Dmain"), "D main");
+  EXPECT_EQ(demangle("_D1a4Shop4sellMFAyaAiHQgiZi"),
+            "a.Shop.sell(immutable(char)[], int[], int[immutable(char)[]])");
+  EXPECT_EQ(demangle("_D1a4Shop6__ctorMFiZCQtQt"), "a.Shop.this(int)");
+  EXPECT_EQ(demangle("_D1a4Shop6__dtorMFZv"), "a.Shop.~this()");
+  EXPECT_EQ(demangle("_D1a4makeFiZ9__lambda2MFNaNbNiNfiZi"), "a.make(int).__lambda2(int)");
+  EXPECT_EQ(demangle("_D1a4mainFZ__T9__lambda3TiZQnFNaNbNiNfiZb"),
+            "a.main().__lambda3!(int).__lambda3(int)");
+  EXPECT_EQ(demangle("_D1a__T8module_tTiZQm__T3getTdZQhMxFNaNbNiNfdZi"),
+            "a.module_t!(int).module_t.get!(double).get(double) const");
+  for (const char* name : {"_D", "_DYNAMIC", "_D1", "_D9a", "_D1aQ", "_D1aFQbZ", "_D1aF"}) {
+    EXPECT_EQ(demangle(name), name);
+  }
+}
+
+std::string d_back_to(size_t distance) {
+  constexpr size_t kBase = 26;
+  std::string out(1, static_cast<char>('a' + distance % kBase));
+  for (size_t left = distance / kBase; left > 0; left /= kBase) {
+    out.insert(out.begin(), static_cast<char>('A' + left % kBase));
+  }
+  return "Q" + out;
+}
+
+// Nine times nine times nine ... ints in 1,300 bytes; and as deep as a name is long.
+TEST(Demangle, NamesOfDThatMeanTooMuchStayAsTheyAre) {
+  std::string name = "_D1aF";
+  size_t last = name.size();
+  name += "B9iiiiiiiii";
+  for (int level = 0; level < 40; ++level) {
+    const size_t here = name.size();
+    name += "B9";
+    for (int i = 0; i < 9; ++i) {
+      name += d_back_to(name.size() - last);
+    }
+    last = here;
+  }
+  name += "Zv";
+  EXPECT_EQ(demangle(name), name);
+  for (const char* each : {"P", "F", "DF", "H", "B1", "1aF", "__T1aT", "S1a", "1aFiC1b"}) {
+    std::string deep = "_D1aF";
+    while (deep.size() < kMaxMangled - 10) {
+      deep += each;
+    }
+    EXPECT_LE(demangle(deep + "iZv").size(), kMaxMangled);
+  }
+}
+
 TEST(Demangle, AStubKeepsItsMark) {
   EXPECT_EQ(demangle("_Z1fi@plt"), "f(int)@plt");
   EXPECT_EQ(demangle("memcpy@plt"), "memcpy@plt");
