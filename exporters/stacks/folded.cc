@@ -19,6 +19,27 @@ double percent(uint64_t part, uint64_t all) {
   return all > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(all) : 0;
 }
 
+using NameOf = std::string (*)(const Profile& profile, uint32_t frame);
+
+std::map<std::string, FunctionSamples> samples_by(const Profile& profile, NameOf name_of) {
+  std::map<std::string, FunctionSamples> functions;
+  for (const ProfileStack& stack : profile.stacks) {
+    std::set<std::string> met;
+    const auto count = [&](const std::string& name) {
+      FunctionSamples& here = functions[name];
+      here.self += met.empty() ? stack.samples : 0;  // the first is the innermost
+      here.total += met.insert(name).second ? stack.samples : 0;
+    };
+    for (const uint32_t frame : stack.frames) {
+      for (const InlinedFunction& inlined : profile.frames[frame].inlined) {
+        count(inlined.function);
+      }
+      count(name_of(profile, frame));
+    }
+  }
+  return functions;
+}
+
 }  // namespace
 
 // A line's fields end with ';', the line itself with a space and the count.
@@ -40,11 +61,24 @@ std::string frame_name(const Profile& profile, uint32_t frame) {
   return profile.modules[found.module].in_kernel ? found.function + "_[k]" : found.function;
 }
 
+std::string lasting_name(const Profile& profile, uint32_t frame) {
+  constexpr size_t kDigits = 16;  // of a build-id: no two files of a host have the same
+  const ProfileFrame& found = profile.frames[frame];
+  const ProfileModule& module = profile.modules[found.module];
+  const std::string_view path = module.path;
+  const std::string_view file = path.substr(path.rfind('/') + 1);
+  if (module.in_kernel || module.build_id.empty() ||
+      found.function != fmt::format("{}+{:#x}", file, found.offset)) {
+    return frame_name(profile, frame);
+  }
+  return fmt::format("{}:{}+{:#x}", file, module.build_id.substr(0, kDigits), found.offset);
+}
+
 std::string folded(const Profile& profile) {
   std::vector<std::string> names;
   names.reserve(profile.frames.size());
   for (uint32_t i = 0; i < profile.frames.size(); ++i) {
-    names.push_back(one_line(frame_name(profile, i)));
+    names.push_back(one_line(lasting_name(profile, i)));
     for (const InlinedFunction& inlined : profile.frames[i].inlined | std::views::reverse) {
       names.back() += ";" + one_line(inlined.function) + "_[i]";
     }
@@ -66,22 +100,7 @@ std::string folded(const Profile& profile) {
 }
 
 std::map<std::string, FunctionSamples> function_samples(const Profile& profile) {
-  std::map<std::string, FunctionSamples> functions;
-  for (const ProfileStack& stack : profile.stacks) {
-    std::set<std::string> met;
-    const auto count = [&](const std::string& name) {
-      FunctionSamples& here = functions[name];
-      here.self += met.empty() ? stack.samples : 0;  // the first is the innermost
-      here.total += met.insert(name).second ? stack.samples : 0;
-    };
-    for (const uint32_t frame : stack.frames) {
-      for (const InlinedFunction& inlined : profile.frames[frame].inlined) {
-        count(inlined.function);
-      }
-      count(frame_name(profile, frame));
-    }
-  }
-  return functions;
+  return samples_by(profile, frame_name);
 }
 
 std::string top(const Profile& profile, size_t most) {
@@ -89,7 +108,7 @@ std::string top(const Profile& profile, size_t most) {
   for (const ProfileStack& stack : profile.stacks) {
     services[profile.owners[stack.owner].service] += stack.samples;
   }
-  const std::map<std::string, FunctionSamples> functions = function_samples(profile);
+  const std::map<std::string, FunctionSamples> functions = samples_by(profile, lasting_name);
   const uint64_t all = profile.samples();
   const double seconds = static_cast<double>(all * profile.period_ns) / 1e9;
   std::string out =

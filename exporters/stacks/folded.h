@@ -12,14 +12,14 @@
 
 namespace sonde::stacks {
 
-// "service;outermost;...;innermost 17", equal lines once, sorted. Frames of the kernel end with
-// _[k], functions that were inlined, which are frames of their own, with _[i], as flame graph tools
-// know it. What would cut a line in pieces is replaced.
+// "service;outermost;...;innermost 17", by lasting_name(), equal lines once, sorted. Frames of the
+// kernel end with _[k], functions that were inlined, which are frames of their own, with _[i], as
+// flame graph tools know it. What would cut a line in pieces is replaced.
 std::string folded(const Profile& profile);
 
 // Services and functions by the samples they were met in: `self` as the innermost, `total` anywhere
 // in the stack (once, however often it stands there), inlined or called: it is one function. At
-// most `most` functions.
+// most `most` functions, by lasting_name().
 std::string top(const Profile& profile, size_t most = 40);
 
 // How many samples a function was met in.
@@ -35,5 +35,10 @@ std::string one_line(std::string_view text);
 
 // A name for people: a frame's function, and of the kernel's what tells it apart.
 std::string frame_name(const Profile& profile, uint32_t frame);
+
+// The same for who may look for its function later: code without a name ("shop+0x8e5c4") has the
+// beginning of its file's build-id in it, "shop:93ac61ec5a8eb139+0x8e5c4", which is enough for
+// `sonde symbolize` to know the file again.
+std::string lasting_name(const Profile& profile, uint32_t frame);
 
 }  // namespace sonde::stacks

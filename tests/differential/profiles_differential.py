@@ -73,7 +73,7 @@ def ours(pid, seconds, folder):
     for line in out.read_text().splitlines():
         stack, samples = line.rsplit(" ", 1)
         frames = [frame for frame in stack.split(";")[1:] if not frame.endswith("_[k]")]
-        stacks[tuple(re.sub(r"^(.*)\+0x[0-9a-f]+$", r"[\1]", frame) if "+0x" in frame else plain(frame) for frame in frames)] += int(samples)
+        stacks[tuple(re.sub(r"^(.*?)(:[0-9a-f]{16})?\+0x[0-9a-f]+$", r"[\1]", frame) if "+0x" in frame else plain(frame) for frame in frames)] += int(samples)
     return stacks
 
 

@@ -242,7 +242,7 @@ def without_names_there_are_places():
     with Nameless("busy_nameless") as busy:
         stacks, _ = folded("-p", busy.process.pid, "-d", 2, "-F", 199)
         places = {stack[-1] for stack in stacks}
-        assert not places & SHARES.keys() and any(re.fullmatch(r"busy_nameless\+0x[0-9a-f]+", place) for place in places), places
+        assert not places & SHARES.keys() and any(re.fullmatch(r"busy_nameless:[0-9a-f]{16}\+0x[0-9a-f]+", place) for place in places), places
 
 
 def short_lives_have_their_samples():

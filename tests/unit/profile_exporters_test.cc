@@ -51,6 +51,22 @@ std::string unzipped(std::string zipped) {
   return out;
 }
 
+TEST(Text, CodeWithoutANameTellsItsBuild) {
+  Profile profile = example();
+  profile.modules[0] = {
+      .path = "/bin/a", .build_id = "93ac61ec5a8eb1396f9fbd35", .in_kernel = false};
+  profile.frames[0].function = "a+0x1234";
+  profile.frames[2].function = "a+0x1234";  // called so, and stands elsewhere: it has a name
+  EXPECT_EQ(stacks::folded(profile),
+            "bank;a:93ac61ec5a8eb139+0x1234 5\n"
+            "shop;a:93ac61ec5a8eb139+0x1234;a+0x1234 2\n"
+            "shop;a:93ac61ec5a8eb139+0x1234;do_work_[k] 3\n");
+  EXPECT_TRUE(stacks::top(profile).contains("  a:93ac61ec5a8eb139+0x1234\n"));
+  EXPECT_EQ(stacks::frame_name(profile, 0), "a+0x1234");
+  profile.modules[0].build_id.clear();
+  EXPECT_TRUE(stacks::folded(profile).starts_with("bank;a+0x1234 5\n"));
+}
+
 class PprofTest : public testing::Test {
  protected:
   PprofTest() { EXPECT_TRUE(read_.ParseFromString(unzipped(pprof::encode(example())))); }
