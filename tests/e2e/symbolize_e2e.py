@@ -116,10 +116,15 @@ def of_a_build_that_was_seen():
     with built() as (program, at, build_id):
         place = f"{build_id}+{file_offset(program, at['hidden']):#x}"
         assert symbolize(place) == [place]
-        assert symbolize("-e", program, place) == ["hidden"]
+        offset = place.split("+")[1]
+        shorter = [f"shop:{build_id[:16]}+{offset}", f"{build_id[:8]}+{offset}"]
+        assert symbolize("-e", program, place, *shorter) == ["hidden"] * 3
+        assert symbolize("-e", SONDE, shorter[0]) == ["hidden"]  # not that file's: the table is kept
         program.unlink()
-        assert symbolize(place) == ["hidden"]  # the table is kept
-    
+        assert symbolize(place, *shorter) == ["hidden"] * 3
+        assert symbolize(f"shop:{build_id[:7]}+{offset}") == [f"shop:{build_id[:7]}+{offset}"]
+
+
 
 def of_a_process():
     with built() as (program, at, _), subprocess.Popen([program], stdin=-1, stdout=-1, text=True) as process:

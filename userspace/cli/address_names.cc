@@ -52,41 +52,47 @@ std::string_view next_word(std::string_view& text) {
 
 }  // namespace
 
-std::vector<std::string> AddressNames::of(std::string_view words) {
-  std::vector<std::string> out;
+void AddressNames::answer(std::string_view words, std::string& out) {
   std::string_view file = scope_.file;
   std::string_view unused;  // a file without an address so far
+  bool answered = false;
   for (std::string_view word = next_word(words); !word.empty(); word = next_word(words)) {
-    const size_t plus = word.rfind("+0x");
+    const size_t plus = word.rfind('+');
     const auto offset =
-        plus != std::string_view::npos && plus > 0 ? number(word.substr(plus + 1)) : std::nullopt;
+        plus != std::string_view::npos && plus > 0 && word.substr(plus + 1).starts_with("0x")
+            ? number(word.substr(plus + 1))
+            : std::nullopt;
     if (offset) {
-      out.push_back(at_offset(word, word.substr(0, plus), *offset));
+      add(at_offset(word, word.substr(0, plus), *offset), out);
+      answered = true;
     } else if (const auto address = number(word)) {
-      out.push_back(at_address(word, file, *address));
+      add(at_address(word, file, *address), out);
+      answered = true;
       unused = {};
     } else {
       if (!unused.empty()) {
-        out.emplace_back(unused);
+        add(unused, out);
       }
       file = unused = word;
     }
   }
-  if (!unused.empty() || out.empty()) {
-    out.emplace_back(unused);
+  if (!unused.empty() || !answered) {
+    add(unused, out);
   }
-  if (scope_.lines) {
-    for (std::string& answer : out) {
-      answer.append(answer.ends_with('\n') ? "" : "\n");
-    }
+}
+
+void AddressNames::add(std::string_view answer, std::string& out) const {
+  out += answer;
+  if (scope_.lines && !answer.ends_with('\n')) {
+    out += '\n';
   }
-  return out;
+  out += '\n';
 }
 
 std::string AddressNames::at_address(std::string_view word, std::string_view file,
                                      uint64_t address) {
   if (!file.empty()) {
-    return in_file(word, std::string(file), address);
+    return in_file(word, file, address);
   }
   if (scope_.pid != 0) {
     return in_process(word, address);
@@ -95,8 +101,7 @@ std::string AddressNames::at_address(std::string_view word, std::string_view fil
 }
 
 // An address as the file's own headers count it, like nm and objdump show it.
-std::string AddressNames::in_file(std::string_view word, const std::string& path,
-                                  uint64_t address) {
+std::string AddressNames::in_file(std::string_view word, std::string_view path, uint64_t address) {
   const OpenFile* file = open(path);
   if (file == nullptr) {
     return std::string(word);
@@ -116,44 +121,57 @@ std::string AddressNames::at_offset(std::string_view word, std::string_view wher
     std::string name = names_.name(kernel_, offset);
     return name.empty() ? std::string(word) : name;
   }
-  if (is_build_id(where)) {
-    return of_build(word, std::string(where), offset);
+  // Behind a file's name, if there is one, as texts of profiles have it.
+  const bool of_path = where.contains('/');
+  if (const std::string_view id = where.substr(where.rfind(':') + 1); !of_path && is_build_id(id)) {
+    return of_build(word, std::string(id), offset);
   }
-  const OpenFile* file = where.contains('/') ? open(std::string(where)) : nullptr;
+  const OpenFile* file = of_path ? open(where) : nullptr;
   return file != nullptr ? named(file->module, offset) : std::string(word);
 }
 
 // By the file that was named, if it is that build, else by the largest table that is kept of it.
+// build_id: its beginning will do.
 std::string AddressNames::of_build(std::string_view word, const std::string& build_id,
                                    uint64_t offset) {
   if (!scope_.file.empty()) {
     const OpenFile* file = open(scope_.file);
-    if (file != nullptr && file->module.build_id == build_id) {
+    if (file != nullptr && file->module.build_id.starts_with(build_id)) {
       return named(file->module, offset);
     }
   }
+  const FileSymbols* table = table_of(build_id);
+  const auto found = table != nullptr ? (*table)->find(offset) : std::nullopt;
+  if (!found) {
+    return std::string(word);
+  }
+  return scope_.form == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
+}
+
+// Null: none is kept, or of more than one build that begins so.
+const FileSymbols* AddressNames::table_of(const std::string& build_id) {
   auto at = builds_.find(build_id);
   if (at == builds_.end()) {
     if (builds_.size() >= kMaxBuilds) {
       builds_.clear();
     }
     at = builds_.emplace(build_id, std::nullopt).first;
-    if (const auto store = Store::open(Store::default_path())) {
-      for (const std::string& each : store->names(build_id + "-")) {
-        auto read = each.ends_with(".sym") ? FileSymbols::in(store->find(each)) : fail("no table");
-        if (read) {
-          at->second.emplace(*std::move(read));
-          break;
-        }
+    const auto store = Store::open(Store::default_path());
+    const std::vector<std::string> names =
+        store ? store->names(build_id) : std::vector<std::string>();
+    const auto whole = [](const std::string& name) { return name.substr(0, name.find('-')); };
+    const bool one = std::ranges::all_of(
+        names, [&](const std::string& name) { return whole(name) == whole(names.front()); });
+    for (const std::string& each : names) {
+      auto read =
+          one && each.ends_with(".sym") ? FileSymbols::in(store->find(each)) : fail("no table");
+      if (read) {
+        at->second.emplace(*std::move(read));
+        break;
       }
     }
   }
-  const auto& table = at->second;
-  const auto found = table ? (*table)->find(offset) : std::nullopt;
-  if (!found) {
-    return std::string(word);
-  }
-  return scope_.form == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
+  return at->second ? &*at->second : nullptr;
 }
 
 std::string AddressNames::in_process(std::string_view word, uint64_t address) {
@@ -209,9 +227,15 @@ const std::optional<ModuleLines>& AddressNames::lines_in(const Module& module) {
   return at->second;
 }
 
-const AddressNames::OpenFile* AddressNames::open(const std::string& path) {
+const AddressNames::OpenFile* AddressNames::open(std::string_view wanted) {
+  if (wanted == last_path_ && last_file_ != nullptr) {
+    return last_file_;
+  }
+  last_file_ = nullptr;
+  const std::string path(wanted);
+  last_path_ = path;
   if (const auto found = files_.find(path); found != files_.end()) {
-    return found->second.get();
+    return last_file_ = found->second.get();
   }
   if (files_.size() >= kMaxFiles) {
     names_.forget();
@@ -241,7 +265,7 @@ const AddressNames::OpenFile* AddressNames::open(const std::string& path) {
                           .file = std::move(file),
                           .pid = Pid{static_cast<uint32_t>(::getpid())}},
                .segments = elf->segments()});
-  return out.get();
+  return last_file_ = out.get();
 }
 
 void AddressNames::tell(const Error& error) {

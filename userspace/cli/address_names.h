@@ -34,10 +34,11 @@ class AddressNames {
   AddressNames(Extractor* extractor, AddressScope scope)
       : extractor_(extractor), scope_(std::move(scope)), names_(extractor, scope_.form) {}
 
-  // The names of what these words ask for, one for each address: "ADDRESS", "FILE ADDRESS...",
-  // "FILE+0xOFFSET", "BUILDID+0xOFFSET". A word that is none of these is its own answer. With lines
-  // an answer is a line for each function, the innermost inlined one first, each with its end.
-  std::vector<std::string> of(std::string_view words);
+  // Appends the names of what these words ask for, a line for each address: "ADDRESS",
+  // "FILE ADDRESS...", "FILE+0xOFFSET", "BUILDID+0xOFFSET", with or without "NAME:" before it. A
+  // word that is none of these is its own answer. With lines an answer is a line for each function,
+  // the innermost inlined one first, and an empty one behind them.
+  void answer(std::string_view words, std::string& out);
 
   // Files and processes that could not be read; each was told in the log.
   uint64_t failures() const { return failures_; }
@@ -57,20 +58,24 @@ class AddressNames {
   };
 
   std::string at_address(std::string_view word, std::string_view file, uint64_t address);
-  std::string in_file(std::string_view word, const std::string& path, uint64_t address);
+  std::string in_file(std::string_view word, std::string_view path, uint64_t address);
   std::string at_offset(std::string_view word, std::string_view where, uint64_t offset);
   std::string of_build(std::string_view word, const std::string& build_id, uint64_t offset);
   std::string in_process(std::string_view word, uint64_t address);
   std::string named(const Module& module, uint64_t offset);
 
   const std::optional<ModuleLines>& lines_in(const Module& module);
-  const OpenFile* open(const std::string& path);
+  void add(std::string_view answer, std::string& out) const;
+  const OpenFile* open(std::string_view path);
+  const FileSymbols* table_of(const std::string& build_id);
   void tell(const Error& error);
 
   Extractor* const extractor_;
   const AddressScope scope_;
   HostNames names_;
-  std::map<std::string, std::unique_ptr<OpenFile>> files_;  // null: it cannot be read
+  std::map<std::string, std::unique_ptr<OpenFile>, std::less<>> files_;  // null: it cannot be read
+  std::string last_path_;  // what was opened last is mostly asked for next
+  const OpenFile* last_file_ = nullptr;
   std::map<std::string, std::optional<FileSymbols>> builds_;
   std::map<const Module*, std::optional<ModuleLines>> lines_;
   std::vector<LineFrame> frames_;  // of the last address

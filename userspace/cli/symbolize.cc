@@ -17,6 +17,7 @@ namespace sonde::cli {
 namespace {
 
 constexpr size_t kMaxLine = size_t{64} * 1024;
+constexpr size_t kMaxAnswers = size_t{64} * 1024;  // that wait to be written, but for one
 
 struct Wish {
   AddressScope scope;
@@ -79,45 +80,58 @@ Result<Wish> read_wish(std::span<const std::string_view> words) {
   return out;
 }
 
-bool print(const std::vector<std::string>& names) {
-  return std::ranges::all_of(names, [](const std::string& name) {
-    return std::fwrite(name.data(), 1, name.size(), stdout) == name.size() &&
-           std::fputc('\n', stdout) != EOF;
-  });
+Result<> print(std::string& answers) {
+  std::string_view left = answers;
+  while (!left.empty()) {
+    const ssize_t n = ::write(STDOUT_FILENO, left.data(), left.size());
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return fail_errno("write to standard output", errno);
+    }
+    left.remove_prefix(static_cast<size_t>(n));
+  }
+  answers.clear();
+  return {};
 }
 
 // Line by line; what was read at once is answered before more is waited for.
 Result<> answer_input(AddressNames& names) {
   std::string text;
+  std::string answers;
   while (true) {
     const size_t had = text.size();
-    text.resize(had + kMaxLine);
-    const ssize_t n = ::read(STDIN_FILENO, text.data() + had, kMaxLine);
-    if (n < 0 && errno == EINTR) {
-      text.resize(had);
-      continue;
+    int failed = 0;
+    text.resize_and_overwrite(had + kMaxLine, [&](char* bytes, size_t /*size*/) {
+      ssize_t n = 0;
+      do {
+        n = ::read(STDIN_FILENO, bytes + had, kMaxLine);
+      } while (n < 0 && errno == EINTR);
+      failed = n < 0 ? errno : 0;
+      return had + static_cast<size_t>(std::max<ssize_t>(n, 0));
+    });
+    if (failed != 0) {
+      return fail_errno("read standard input", failed);
     }
-    if (n < 0) {
-      return fail_errno("read standard input", errno);
-    }
-    text.resize(had + static_cast<size_t>(n));
-    if (n == 0 && !text.empty()) {
+    const bool over = text.size() == had;
+    if (over && !text.empty()) {
       text += '\n';  // the last line has no end
     }
     size_t done = 0;
     for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', done)) {
-      const std::string_view line = std::string_view(text).substr(done, end - done);
+      names.answer(std::string_view(text).substr(done, end - done), answers);
       done = end + 1;
-      if (!print(names.of(line))) {
-        return fail_errno("write to standard output", errno);
+      if (answers.size() < kMaxAnswers) {
+        continue;
+      }
+      if (auto printed = print(answers); !printed) {
+        return printed;
       }
     }
     text.erase(0, done);
-    if (std::fflush(stdout) != 0) {
-      return fail_errno("write to standard output", errno);
-    }
-    if (n == 0) {
-      return {};
+    if (auto printed = print(answers); !printed || over) {
+      return printed;
     }
     if (text.size() > kMaxLine) {
       return fail("a line of input that does not end");
@@ -139,13 +153,16 @@ int run(const Config& /*config*/, const Arguments& arguments) {
     log::info("tables of symbols are not kept: {}", extractor->why_not_kept());
   }
   AddressNames names(extractor ? &*extractor : nullptr, wish->scope);
+  std::string answers;
   if (!wish->words.empty()) {
-    print(names.of(wish->words));
-  } else if (const auto done = answer_input(names); !done) {
+    names.answer(wish->words, answers);
+  }
+  const auto done = wish->words.empty() ? answer_input(names) : print(answers);
+  if (!done) {
     log::error("{}", done.error().what);
     return kFailure;
   }
-  return std::fflush(stdout) == 0 && names.failures() == 0 ? kOk : kFailure;
+  return names.failures() == 0 ? kOk : kFailure;
 }
 
 }  // namespace
@@ -164,7 +181,8 @@ there are as many answers as addresses. Addresses are hexadecimal, with or witho
   ADDRESS             of the file, the process or the kernel that a flag names
   FILE+0xOFFSET       an offset in the file, as profiles tell it; FILE has a slash in it
   BUILDID+0xOFFSET    the same, of a build that `sonde profile` or this command saw before, or
-                      that is the file of -e
+                      that is the file of -e; the id's first 8 digits will do, and so does
+                      NAME:BUILDID+0xOFFSET, as texts of profiles have it
 
   -e, --file FILE     addresses are of this file
   -p, --pid PID       addresses are of this process, as its memory is now: libraries, [vdso], and

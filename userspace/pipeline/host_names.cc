@@ -62,7 +62,7 @@ std::string HostNames::of_file(const Module& module, uint64_t offset) {
   auto at = tables_.find(&module);
   if (at == tables_.end()) {
     if (tables_.size() >= kMaxTables) {
-      tables_.clear();
+      forget();
     }
     at = tables_.emplace(&module, read_symbols(module, extractor_)).first;
   }
@@ -71,7 +71,20 @@ std::string HostNames::of_file(const Module& module, uint64_t offset) {
   if (!found) {
     return {};
   }
-  return form_ == NameForm::kWritten ? demangle(found->name) : std::string(found->name);
+  return form_ == NameForm::kWritten ? written(found->name) : std::string(found->name);
+}
+
+const std::string& HostNames::written(std::string_view linked) {
+  if (const auto known = written_.find(linked.data()); known != written_.end()) {
+    return known->second;
+  }
+  if (written_bytes_ > kMaxWritten) {
+    written_.clear();
+    written_bytes_ = 0;
+  }
+  const std::string& name = written_.emplace(linked.data(), demangle(linked)).first->second;
+  written_bytes_ += name.size() + sizeof(*written_.begin());
+  return name;
 }
 
 HostNames::MadeCode HostNames::read_made_code(Pid pid) {

@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "symbolizer/runtimes/jit_dump.h"
 #include "symbolizer/runtimes/perf_map.h"
@@ -31,11 +33,16 @@ class HostNames : public FrameNames {
   std::string name(const Module& module, uint64_t offset) override;
 
   // Modules that were asked about are about to be gone.
-  void forget() { tables_.clear(); }
+  void forget() {
+    tables_.clear();
+    written_.clear();
+    written_bytes_ = 0;
+  }
 
  private:
-  static constexpr size_t kMaxTables = 64;  // held at a time
-  static constexpr size_t kMaxCodes = 256;  // the same, of processes
+  static constexpr size_t kMaxTables = 64;          // held at a time
+  static constexpr size_t kMaxCodes = 256;          // the same, of processes
+  static constexpr size_t kMaxWritten = 16u << 20;  // bytes of names as people write them
 
   // What a runtime tells of the code that it made.
   struct MadeCode {
@@ -46,6 +53,7 @@ class HostNames : public FrameNames {
   std::string of_kernel(uint64_t address);
   std::string of_vdso(const Module& module, uint64_t offset);
   std::string of_file(const Module& module, uint64_t offset);
+  const std::string& written(std::string_view linked);
   static MadeCode read_made_code(Pid pid);
   std::string of_code(Pid pid, uint64_t address);
 
@@ -55,6 +63,9 @@ class HostNames : public FrameNames {
   std::optional<KernelSymbols> kernel_;
   bool kernel_read_ = false;
   std::map<const Module*, std::optional<FileSymbols>> tables_;
+  // By where the linked name lies in its table: one function is asked for more than once.
+  std::unordered_map<const char*, std::string> written_;
+  size_t written_bytes_ = 0;
   std::string vdso_bytes_;
   std::optional<SymbolTable> vdso_;
   bool vdso_read_ = false;
