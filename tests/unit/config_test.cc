@@ -19,7 +19,7 @@ constexpr OptionGroup kAllGroups[] = {
     OptionGroup::kGeneral,  OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
     OptionGroup::kLimits,   OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
     OptionGroup::kRoutes,   OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile,
-    OptionGroup::kSampling, OptionGroup::kPicture,  OptionGroup::kCompare};
+    OptionGroup::kSampling, OptionGroup::kPicture,  OptionGroup::kSymbols,   OptionGroup::kCompare};
 static_assert(std::size(kAllGroups) == kOptionGroups);
 
 struct Outcome {
@@ -82,13 +82,27 @@ TEST_F(ConfigTest, LaterSourcesWin) {
   EXPECT_EQ(all.config.limits.series, 3000u);            // flag
 }
 
+TEST_F(ConfigTest, ServersOfDebugFilesAreUrls) {
+  for (const char* good : {"", "env", "https://a.b", "http://127.0.0.1:8002  https://c/d/"}) {
+    EXPECT_EQ(load({"--debuginfod", good}).problems, "") << good;
+  }
+  for (const char* bad :
+       {"a.b", "ftp://a", "env https://a", "file:///etc", "https://a\tb",
+        "http://1 http://2 http://3 http://4 http://5 http://6 http://7 http://8 http://9"}) {
+    EXPECT_NE(load({"--debuginfod", bad}).problems, "") << bad;
+  }
+}
+
 TEST_F(ConfigTest, EveryOptionCanBeGivenInEveryWay) {
   for (const Option& option : options()) {
     if (is_list(option) || option.flag == "config") {
       continue;
     }
     std::string value = value_text(option, Config{});
-    value = is_flag(option) ? "true" : value.empty() ? "x" : value;
+    value = is_flag(option)               ? "true"
+            : option.flag == "debuginfod" ? "https://x"
+            : value.empty()               ? "x"
+                                          : value;
     Config from_flag;
     Problems problems;
     const Assignment assignment = {.option = &option, .where = "--flag", .value = value};

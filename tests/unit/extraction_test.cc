@@ -2,6 +2,7 @@
 // Tables that other processes make: right, kept, and whatever happens to those processes.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -312,6 +313,25 @@ TEST_F(ExtractionTest, WhoIsConfinedCanAsk) {
   ASSERT_EQ(::waitpid(confined, &status, 0), confined);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(kept().size(), 1u);
+}
+
+// What the kernel says of a process, by its name there.
+std::string status_of(pid_t process, const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(name + ":\t")) {
+      return line.substr(name.size() + 2);
+    }
+  }
+  return {};
+}
+
+TEST_F(ExtractionTest, ItsProcessMayDoLittleItself) {
+  const Extractor extractor = start();
+  EXPECT_EQ(status_of(extractor.process(), "NoNewPrivs"), "1");
+  EXPECT_EQ(status_of(extractor.process(), "Seccomp"), "2");
+  const uint64_t held = std::stoull("0x" + status_of(extractor.process(), "CapEff"), nullptr, 16);
+  EXPECT_EQ(held & ~confine::capability(CAP_DAC_READ_SEARCH), 0u);
 }
 
 std::string why(const Result<Fd>& done) { return done ? "" : done.error().what; }

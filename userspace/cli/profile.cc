@@ -10,6 +10,7 @@
 #include "exporters/stacks/folded.h"
 #include "userspace/base/log.h"
 #include "userspace/cli/command.h"
+#include "userspace/cli/extraction.h"
 #include "userspace/cli/live.h"
 #include "userspace/cli/output_file.h"
 #include "userspace/cli/privileges.h"
@@ -20,9 +21,9 @@
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kProfile,   OptionGroup::kPicture,
-                                   OptionGroup::kSampling,  OptionGroup::kGeneral,
-                                   OptionGroup::kSelection, OptionGroup::kNaming};
+constexpr OptionGroup kGroups[] = {
+    OptionGroup::kProfile,   OptionGroup::kPicture, OptionGroup::kSampling, OptionGroup::kGeneral,
+    OptionGroup::kSelection, OptionGroup::kNaming,  OptionGroup::kSymbols};
 
 int failed(const Error& error) {
   log::error("{}", error.what);
@@ -138,6 +139,7 @@ int profile_host(const Config& config) {
     }
   }
   tell_counts(*made, (*session)->samples(), (*session)->unnamed());
+  tell_fetched((*session)->extraction());
   if (path != kStandardOutput) {
     fmt::print(stderr, "sonde: written to {}\n", path);
   }
@@ -185,7 +187,8 @@ what their files say for exceptions; in code that is made at run time by frame p
 that nobody knows a name of are told as FILE+OFFSET. Where a file has debug information, or is a Go
 program, functions that were inlined are frames of their own, and each place has its file and line;
 finding them takes 10 s at most (--no-lines: none). What is found out of a file is kept in
-/var/cache/sonde.
+/var/cache/sonde. --debuginfod asks servers for the symbols of files that have none here, when the
+sampling is over.
 
 Privileges: CAP_BPF and CAP_PERFMON; also CAP_SYS_PTRACE to see what other users' programs are. sudo
 has them. Once the clocks run, CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and

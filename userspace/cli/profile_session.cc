@@ -115,7 +115,7 @@ ProfileSession::ProfileSession(const ProfileConfig& wish, HostRules rules,
 
 Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& config) {
   // First, while there is little memory to be forked with.
-  std::optional<Extractor> extractor = start_extractor();
+  std::optional<Extractor> extractor = start_extractor(config.symbols);
   auto rules = host_rules(config);
   if (!rules) {
     return std::unexpected(rules.error());

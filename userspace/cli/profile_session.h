@@ -35,6 +35,9 @@ class ProfileSession {
   const CpuSamples& samples() const { return *samples_; }
   // Files whose symbols could not be read.
   uint64_t unnamed() const { return unnamed_; }
+  ExtractionCounts extraction() const {
+    return extractor_ ? extractor_->counts() : ExtractionCounts();
+  }
 
  private:
   ProfileSession(const ProfileConfig& wish, HostRules rules, std::optional<Extractor> extractor,

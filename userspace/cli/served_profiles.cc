@@ -39,10 +39,10 @@ pprof::ProfileForm flame_form() {
 
 }  // namespace
 
-ServedProfiles::ServedProfiles(const ProfileConfig& config)
+ServedProfiles::ServedProfiles(const ProfileConfig& config, const SymbolsConfig& symbols)
     : frequency_(config.frequency),
       opened_{.samples = nullptr,
-              .extractor = start_extractor(),
+              .extractor = start_extractor(symbols),
               .kallsyms = {},
               .lines = config.lines} {
   auto samples =

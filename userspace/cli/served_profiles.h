@@ -21,7 +21,7 @@ class ServedProfiles : private ProfileSource {
  public:
   // Opens the sampler, and starts the process that reads files: before any thread runs. If there is
   // no sampler, every order is refused with the reason.
-  explicit ServedProfiles(const ProfileConfig& config);
+  explicit ServedProfiles(const ProfileConfig& config, const SymbolsConfig& symbols = {});
 
   // Ready to take orders: starts the thread. The host must live longer.
   void start(WatchedHost& host);

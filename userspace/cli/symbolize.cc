@@ -12,6 +12,8 @@
 #include "userspace/base/log.h"
 #include "userspace/cli/address_names.h"
 #include "userspace/cli/command.h"
+#include "userspace/cli/extraction.h"
+#include "userspace/config/value.h"
 
 namespace sonde::cli {
 namespace {
@@ -22,6 +24,7 @@ constexpr size_t kMaxAnswers = size_t{64} * 1024;  // that wait to be written, b
 struct Wish {
   AddressScope scope;
   std::string words;  // empty: they are read from standard input
+  Config config;      // of symbols alone
 };
 
 // What follows a flag: behind it ("-p12", "--pid=12") or as the next word.
@@ -40,6 +43,21 @@ std::optional<std::string_view> value_of(std::span<const std::string_view>& word
     return words[0];
   }
   return std::nullopt;
+}
+
+// Whether it is a flag of the option table, of those that symbols have. Wrong: its value.
+Result<bool> read_option(std::span<const std::string_view>& words, Config& config) {
+  for (const Option& option : options()) {
+    if (option.group != OptionGroup::kSymbols) {
+      continue;
+    }
+    const std::string flag = "--" + std::string(option.flag);
+    if (const auto value = value_of(words, flag, flag)) {
+      const auto wrong = set_value(option, *value, config);
+      return wrong ? fail(flag + ": " + *wrong) : Result<bool>(true);
+    }
+  }
+  return false;
 }
 
 // Wrong: what a person should know.
@@ -69,8 +87,8 @@ Result<Wish> read_wish(std::span<const std::string_view> words) {
       if (error != std::errc() || end != pid->data() + pid->size() || out.scope.pid == 0) {
         return fail("-p needs the number of a process");
       }
-    } else {
-      return fail("unknown flag " + std::string(word));
+    } else if (const auto known = read_option(words, out.config); !known || !*known) {
+      return known ? fail("unknown flag " + std::string(word)) : std::unexpected(known.error());
     }
   }
   const AddressScope& scope = out.scope;
@@ -146,12 +164,7 @@ int run(const Config& /*config*/, const Arguments& arguments) {
                wish.error().what);
     return kWrongUse;
   }
-  auto extractor = Extractor::start();
-  if (!extractor) {
-    log::warn("functions of files have no names: {}", extractor.error().what);
-  } else if (!extractor->why_not_kept().empty()) {
-    log::info("tables of symbols are not kept: {}", extractor->why_not_kept());
-  }
+  auto extractor = start_extractor(wish->config.symbols);
   AddressNames names(extractor ? &*extractor : nullptr, wish->scope);
   std::string answers;
   if (!wish->words.empty()) {
@@ -161,6 +174,9 @@ int run(const Config& /*config*/, const Arguments& arguments) {
   if (!done) {
     log::error("{}", done.error().what);
     return kFailure;
+  }
+  if (extractor) {
+    tell_fetched(extractor->counts());
   }
   return names.failures() == 0 ? kOk : kFailure;
 }
@@ -192,6 +208,10 @@ there are as many answers as addresses. Addresses are hexadecimal, with or witho
                       for each address a line "NAME at FILE:LINE" for each function, the innermost
                       first, and an empty line behind them
       --no-demangle   names as linkers know them: _ZN4shop4sellEv
+      --debuginfod URLS
+                      ask these servers for the symbols of files that have none here, by their
+                      build-ids; "env": those of DEBUGINFOD_URLS. Without this flag nobody is asked.
+                      --debuginfod-time 90s and --debuginfod-size 512MiB bound each file
 
 Names come from the file's own symbols, from its separate debug file (/usr/lib/debug, by build-id or
 .gnu_debuglink; of a process in its own root first), from symbols packed within it (.gnu_debugdata),

@@ -198,7 +198,9 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   std::atomic<bool> ready{false};
   std::atomic<web::WebServer*> serving{nullptr};
   // First, while there is little memory to be forked with.
-  auto profiles = config.web.profiles ? std::make_unique<ServedProfiles>(config.profile) : nullptr;
+  auto profiles = config.web.profiles
+                      ? std::make_unique<ServedProfiles>(config.profile, config.symbols)
+                      : nullptr;
   std::vector<DoorAttempt> attempts;
   auto live = Live::open(config, attempts);
   if (!live) {

@@ -103,6 +103,13 @@ struct ProfileConfig {
   bool lines = true;   // inlined functions, files and lines, too
 };
 
+// Names and lines of files that this host has no symbols of.
+struct SymbolsConfig {
+  std::string debuginfod;  // servers to ask for them; "env": those of DEBUGINFOD_URLS; empty: none
+  uint64_t debuginfod_ms = 90'000;                  // that one file may take
+  uint64_t debuginfod_bytes = uint64_t{512} << 20;  // of one file
+};
+
 struct CompareConfig {
   std::vector<std::string> profiles;  // files: the earlier, the later
 };
@@ -122,6 +129,7 @@ struct Config {
   RecordConfig record;
   ReplayConfig replay;
   ProfileConfig profile;
+  SymbolsConfig symbols;
   CompareConfig compare;
 };
 

@@ -92,6 +92,24 @@ std::optional<std::string> check_pattern(std::string_view value) {
   return std::nullopt;
 }
 
+std::optional<std::string> check_servers(std::string_view value) {
+  constexpr size_t kMaxServers = 8;
+  size_t count = 0;
+  while (!value.empty() && value != "env") {
+    const std::string_view server = value.substr(0, value.find(' '));
+    value.remove_prefix(std::min(server.size() + 1, value.size()));
+    if (server.empty()) {
+      continue;
+    }
+    const bool plain = std::ranges::all_of(server, [](char c) { return c > ' ' && c <= '~'; });
+    if ((!server.starts_with("https://") && !server.starts_with("http://")) || !plain ||
+        ++count > kMaxServers) {
+      return "must be up to 8 URLs (https://HOST), with blanks between them, or env";
+    }
+  }
+  return std::nullopt;
+}
+
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a member cannot stand in them
 #define SONDE_AT(member) [](auto& c) -> auto& { return c.member; }
 
@@ -228,6 +246,15 @@ constexpr Option kOptions[] = {
     {"profile.lines", "lines", kSampling, "",
      "Tell inlined functions and lines of source, too, where files have them",
      flag<SONDE_AT(profile.lines)>()},
+    {"symbols.debuginfod", "debuginfod", kSymbols, "URLS",
+     "Ask these servers for symbols that are not here; env: DEBUGINFOD_URLS",
+     text<SONDE_AT(symbols.debuginfod)>(check_servers)},
+    {"symbols.debuginfod_time", "debuginfod-time", kSymbols, "TIME",
+     "Longest that a server's file may take",
+     integer<SONDE_AT(symbols.debuginfod_ms)>(1'000, 600'000, Unit::kMilliseconds)},
+    {"symbols.debuginfod_size", "debuginfod-size", kSymbols, "SIZE",
+     "Largest file that is taken of a server",
+     integer<SONDE_AT(symbols.debuginfod_bytes)>(1ull << 16, 1ull << 30, Unit::kBytes)},
     {"compare.profiles", "compared", kCompare, "FILE", "Profiles to compare: before, after",
      texts<SONDE_AT(compare.profiles)>()},
 };
@@ -236,9 +263,9 @@ constexpr Option kOptions[] = {
 
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General",   "Serving",         "Kernel side", "Pipeline", "Limits",
-      "Governor",  "What is watched", "Names",       "Routes",   "Recording",
-      "Replaying", "Profiling",       "Sampling",    "Picture",  "Comparing"};
+      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor",
+      "What is watched", "Names",   "Routes",      "Recording", "Replaying", "Profiling",
+      "Sampling",        "Picture", "Symbols",     "Comparing"};
   return kTitles[static_cast<size_t>(group)];
 }
 

@@ -33,9 +33,10 @@ enum class OptionGroup : uint8_t {
   kProfile,
   kSampling,
   kPicture,
+  kSymbols,
   kCompare
 };
-constexpr size_t kOptionGroups = 15;
+constexpr size_t kOptionGroups = 16;
 
 std::string_view title_of(OptionGroup group);
 

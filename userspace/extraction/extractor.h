@@ -19,6 +19,11 @@ struct ExtractionCounts {
   uint64_t found = 0;  // kept since an earlier time
   uint64_t made = 0;
   uint64_t failed = 0;  // no table
+  // Of debug files that servers were asked for, if they may be.
+  uint64_t fetched = 0;
+  uint64_t absent = 0;       // no server has it
+  uint64_t not_fetched = 0;  // asked in vain: each was told
+  uint64_t not_asked = 0;    // enough was asked for: told once
 };
 
 class Extractor {
@@ -30,7 +35,7 @@ class Extractor {
   // Starts the process. Before any thread runs, and before the right to do so is given up.
   static Result<Extractor> start(const extraction::ServiceOptions& options);
   // In the usual folder, with the usual limits.
-  static Result<Extractor> start();
+  static Result<Extractor> start(extraction::FetchOptions fetch = {});
 
   Extractor(Extractor&& other) noexcept;
   Extractor& operator=(Extractor&&) = delete;
@@ -41,19 +46,25 @@ class Extractor {
 
   // Empty: tables are kept for other runs.
   const std::string& why_not_kept() const { return why_not_kept_; }
+  // Empty: servers are asked for debug files, if they may be.
+  const std::string& why_not_fetched() const { return why_not_fetched_; }
   const ExtractionCounts& counts() const { return counts_; }
   pid_t process() const { return child_; }
 
  private:
-  Extractor(Fd socket, pid_t child) : socket_(std::move(socket)), child_(child) {}
+  Extractor(Fd socket, pid_t child, uint32_t longest_s)
+      : socket_(std::move(socket)), child_(child), longest_s_(longest_s) {}
 
   Result<Fd> ask(const extraction::Request& request);
+  void count(extraction::Fetch fetch, std::string_view why, const extraction::Request& request);
   void end();
 
   Fd socket_;  // none: it is dead
   pid_t child_ = 0;
+  uint32_t longest_s_;
   uint64_t lost_ns_ = 0;
   std::string why_not_kept_;
+  std::string why_not_fetched_;
   ExtractionCounts counts_;
 };
 

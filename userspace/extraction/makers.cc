@@ -11,6 +11,7 @@
 #include "symbolizer/lines/dwarf_lines.h"
 #include "symbolizer/lines/go_lines.h"
 #include "symbolizer/symbols/elf_functions.h"
+#include "symbolizer/symbols/lacking.h"
 
 namespace sonde::extraction {
 namespace {
@@ -54,13 +55,15 @@ Result<> make_lines(const FileToRead& file, const std::optional<FileToRead>& sep
 }
 
 // By TableKind. Lines: sections are mapped, and unpacked behind the table.
-constexpr Maker kMakers[] = {{.ending = "sym", .limits = {}, .make = make_symbols},
-                             {.ending = "lines",
-                              .limits = {.cpu_seconds = 60,
-                                         .seconds = 120,
-                                         .memory = uint64_t{6} << 30,
-                                         .file = kScratchAt + DebugImage::kMaxUnpacked},
-                              .make = make_lines}};
+constexpr Maker kMakers[] = {
+    {.ending = "sym", .limits = {}, .lacks = lacks_names, .make = make_symbols},
+    {.ending = "lines",
+     .limits = {.cpu_seconds = 60,
+                .seconds = 120,
+                .memory = uint64_t{6} << 30,
+                .file = kScratchAt + DebugImage::kMaxUnpacked},
+     .lacks = lacks_lines,
+     .make = make_lines}};
 
 }  // namespace
 

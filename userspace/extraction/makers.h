@@ -24,6 +24,8 @@ struct Maker {
   // What its tables are kept under, behind the dot.
   std::string_view ending;
   WorkerLimits limits;
+  // Whether a separate file would say more than the file itself.
+  bool (*lacks)(ByteSource file);
   // Writes the table of a file to an empty one. `separate` has its symbols and its lines, if it
   // has none.
   Result<> (*make)(const FileToRead& file, const std::optional<FileToRead>& separate, int out);

@@ -24,10 +24,19 @@ struct Request {
   int root = -1;              // of its process, open; -1: the host's alone is looked at
 };
 
-enum class Answer : uint32_t {
+enum class Answer : uint8_t {
   kFound,   // it was kept
   kMade,    // it was made for this
   kFailed,  // the text says why
+};
+
+// What became of asking a server for the debug file of a build.
+enum class Fetch : uint8_t {
+  kNotAsked,  // nobody need be, or may be, or it was in vain not long ago
+  kFetched,
+  kAbsent,  // no server has it
+  kFailed,
+  kSpent,  // enough was asked for
 };
 
 }  // namespace sonde::extraction

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -20,8 +21,12 @@
 
 #include "symbolizer/store/store.h"
 #include "symbolizer/symbols/debug_file.h"
+#include "symbolizer/symbols/debug_link.h"
+#include "symbolizer/symbols/lacking.h"
 #include "userspace/base/clock.h"
+#include "userspace/confine/call_filter.h"
 #include "userspace/confine/capabilities.h"
+#include "userspace/extraction/debug_files.h"
 #include "userspace/extraction/makers.h"
 #include "userspace/extraction/message.h"
 
@@ -29,6 +34,7 @@ namespace sonde::extraction {
 namespace {
 
 constexpr uint32_t kFinderSeconds = 10;
+constexpr uint32_t kCheckerSeconds = 5;
 constexpr uint64_t kSecondNs = 1'000'000'000;
 // Of a file in memory: what is unpacked while a table is made counts with it.
 constexpr uint64_t kMostInMemory = uint64_t{384} << 20;
@@ -96,8 +102,29 @@ uint32_t left_of(uint32_t seconds, uint64_t began_ns) {
   return static_cast<uint32_t>(passed < seconds ? seconds - passed : 1);
 }
 
+// With a separate file that a server gave, which there is but one of.
+std::string name_with_fetched(std::string_view build_id, const struct stat& file,
+                              std::string_view ending) {
+  return fmt::format("{}-{}-{:x}-fetched.{}", build_id, file.st_uid, file.st_size, ending);
+}
+
+// What a table is made of beside its file.
+struct Separate {
+  Fd file;
+  bool lacks = false;    // the file does not say by itself what the table is of
+  bool fetched = false;  // a server gave it
+};
+
+struct Answered {
+  Result<Fd> table;
+  Answer how = Answer::kFailed;
+  Fetch fetch = Fetch::kNotAsked;
+  std::string why_not_fetched;
+};
+
 class Service {
  public:
+  // Starts another process, if servers may be asked.
   explicit Service(const ServiceOptions& options) {
     if (auto store = Store::open(options.folder, options.max_bytes)) {
       store_.emplace(*std::move(store));
@@ -105,13 +132,24 @@ class Service {
       why_not_kept_ = store.error().what;
     }
     host_root_.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (options.fetch.servers.empty()) {
+      return;
+    }
+    if (auto started = store_ ? DebugFiles::start(options.folder, options.fetch)
+                              : fail("there is no place to keep them")) {
+      debug_files_.emplace(*std::move(started));
+    } else {
+      why_not_fetched_ = started.error().what;
+    }
   }
 
   // Empty: tables are kept.
   const std::string& why_not_kept() const { return why_not_kept_; }
+  // Empty: servers are asked, if they may be.
+  const std::string& why_not_fetched() const { return why_not_fetched_; }
 
-  // The table, and whether it had to be made.
-  Result<std::pair<Fd, Answer>> answer(const Message& request) const {
+  // owner: who waits for it.
+  Answered answer(const Message& request, int owner) {
     const auto kind = static_cast<TableKind>(request.kind & 0xff);
     const bool anew = (request.kind & 0x100) != 0;
     const uint32_t seconds = request.kind >> 16;
@@ -122,70 +160,116 @@ class Service {
     const Fd& file = request.files[0];
     const auto facts = facts_of(file);
     if (maker == nullptr || end == std::string_view::npos || !facts) {
-      return fail("no request that is understood");
+      return {.table = fail("no request that is understood"), .why_not_fetched = {}};
     }
-    const Fd separate = find_separate(
-        file, *facts, text.substr(end + 1), request.files[1],
-        seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds, seconds == 0);
-    const auto separate_facts = facts_of(separate);
-    const std::string name = name_of(text.substr(0, end), *facts, separate_facts, maker->ending);
-    if (Fd kept = store_ && !anew ? store_->find(name) : Fd(); kept.ok()) {
-      return std::pair(std::move(kept), Answer::kFound);
+    const std::string build_id(text.substr(0, end));
+    const auto kept = [&](const std::string& name) {
+      return store_ && !anew ? store_->find(name) : Fd();
+    };
+    Answered out{.table = Fd(), .why_not_fetched = {}};
+    Separate separate =
+        find_separate(file, *facts, text.substr(end + 1), request.files[1],
+                      {.seconds = seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds,
+                       .last = seconds == 0},
+                      maker->lacks);
+    if (!separate.file.ok() && separate.lacks && is_build_id(build_id)) {
+      if (Fd table = kept(name_with_fetched(build_id, *facts, maker->ending)); table.ok()) {
+        return {.table = std::move(table), .how = Answer::kFound, .why_not_fetched = {}};
+      }
+      // Who has little time takes what was fetched for others.
+      fetch(build_id, file, *facts, seconds == 0 ? std::optional(owner) : std::nullopt, separate,
+            out);
+    }
+    const auto separate_facts = facts_of(separate.file);
+    const std::string name = separate.fetched
+                                 ? name_with_fetched(build_id, *facts, maker->ending)
+                                 : name_of(build_id, *facts, separate_facts, maker->ending);
+    if (Fd table = kept(name); table.ok()) {
+      out.table = std::move(table);
+      out.how = Answer::kFound;
+      return out;
     }
     WorkerLimits limits = maker->limits;
     if (seconds != 0) {
       limits.seconds = std::min(limits.seconds, left_of(seconds, began));
       limits.last = false;  // somebody waits, but not for long: on a busy machine the last is late
     }
-    const auto write = [&](int out) -> Result<> {
+    const auto write = [&](int to) -> Result<> {
       const auto done = in_worker(limits, [&]() -> Result<Fd> {
         give_up_everything();
         const Result<> written = maker->make(
             to_read(file, *facts),
-            separate_facts ? std::optional(to_read(separate, *separate_facts)) : std::nullopt, out);
+            separate_facts ? std::optional(to_read(separate.file, *separate_facts)) : std::nullopt,
+            to);
         return written ? Result<Fd>(Fd()) : std::unexpected(written.error());
       });
       return done ? Result<>() : std::unexpected(done.error());
     };
-    const auto write_in_memory = [&](int out) {
+    const auto write_in_memory = [&](int to) {
       limits.file = std::min(limits.file, kMostInMemory);
-      return write(out);
+      return write(to);
     };
-    auto made = store_ ? store_->put(name, write) : put_in_memory(write_in_memory);
-    if (!made && store_ && is_for_want_of_room(made.error())) {
-      made = put_in_memory(write_in_memory);
+    out.table = store_ ? store_->put(name, write) : put_in_memory(write_in_memory);
+    if (!out.table && store_ && is_for_want_of_room(out.table.error())) {
+      out.table = put_in_memory(write_in_memory);
     }
-    if (!made) {
-      return std::unexpected(made.error());
-    }
-    return std::pair(*std::move(made), Answer::kMade);
+    out.how = out.table ? Answer::kMade : Answer::kFailed;
+    return out;
   }
 
  private:
-  // None: it has symbols of its own, or nobody has them.
-  Fd find_separate(const Fd& file, const struct stat& facts, std::string_view path, const Fd& root,
-                   uint32_t seconds, bool last) const {
-    auto found = in_worker({.seconds = seconds, .last = last}, [&]() -> Result<Fd> {
+  // Whatever the file is: nobody else is asked for what cannot be read.
+  Separate find_separate(const Fd& file, const struct stat& facts, std::string_view path,
+                         const Fd& root, const WorkerLimits& limits,
+                         bool (*lacks)(ByteSource)) const {
+    auto found = in_worker(limits, [&]() -> Result<Fd> {
       const auto elf = ElfFile::open(to_read(file, facts).bytes());
       if (!elf) {
         return std::unexpected(elf.error());
       }
       const int roots[] = {root.get(), host_root_.get()};
       const std::span<const int> all(roots);
-      return find_debug_file(*elf, path, root.ok() ? all : all.subspan(1)).file;
+      Fd debug = find_debug_file(*elf, path, root.ok() ? all : all.subspan(1)).file;
+      return debug.ok() || lacks(elf->source()) ? Result<Fd>(std::move(debug))
+                                                : fail("it lacks nothing");
     });
-    return found ? *std::move(found) : Fd();
+    return {.file = found ? *std::move(found) : Fd(), .lacks = found.has_value()};
+  }
+
+  // owner: who waits until it came; none: what is kept must do.
+  void fetch(const std::string& build_id, const Fd& file, const struct stat& facts,
+             std::optional<int> owner, Separate& separate, Answered& out) {
+    if (!debug_files_) {
+      return;
+    }
+    auto sought = debug_files_->find(build_id, owner, [&](const Fd& fetched) {
+      const auto fetched_facts = facts_of(fetched);
+      return fetched_facts && in_worker({.seconds = kCheckerSeconds}, [&]() -> Result<Fd> {
+               give_up_everything();
+               const auto elf = ElfFile::open(to_read(file, facts).bytes());
+               const ByteSource bytes = to_read(fetched, *fetched_facts).bytes();
+               return elf && elf->build_id() == build_id && is_debug_file_of(*elf, {}, bytes) &&
+                              !(lacks_names(bytes) && lacks_lines(bytes))
+                          ? Result<Fd>(Fd())
+                          : fail("of another build");
+             });
+    });
+    separate.fetched = sought.file.ok();
+    separate.file = std::move(sought.file);
+    out.fetch = sought.what;
+    out.why_not_fetched = std::move(sought.why);
   }
 
   std::optional<Store> store_;
   std::string why_not_kept_;
+  std::optional<DebugFiles> debug_files_;
+  std::string why_not_fetched_;
   Fd host_root_;
 };
 
 // What the process has of its parent that it does not need. It lives as long as the socket: a
 // signal to all processes of a terminal or a unit ends its parent, and that ends it.
 void be_service(int socket) {
-  constexpr confine::CapabilitySet kKept = confine::capability(CAP_DAC_READ_SEARCH);
   ::prctl(PR_SET_NAME, "sonde-tables");
   const auto own = static_cast<unsigned>(socket);
   ::syscall(SYS_close_range, STDERR_FILENO + 1u, own - 1, 0);
@@ -199,20 +283,36 @@ void be_service(int socket) {
   for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     ::signal(each, SIG_IGN);
   }
+}
+
+// It starts workers and ends them, and keeps what they write.
+bool makes_tables(const confine::CallRule& rule) {
+  constexpr std::array<std::string_view, 15> kNeeded = {
+      "clone",  "fork",   "vfork",    "kill",   "tgkill",   "setpriority", "socketpair",  "open",
+      "openat", "rename", "renameat", "unlink", "unlinkat", "utimensat",   "memfd_create"};
+  return std::ranges::find(kNeeded, rule.name) != kNeeded.end();
+}
+
+// What this kernel cannot hold it to is left out.
+void confine_service() {
+  constexpr confine::CapabilitySet kKept = confine::capability(CAP_DAC_READ_SEARCH);
   (void)confine::keep_only(kKept);
+  (void)confine::filter_calls(makes_tables);
 }
 
 }  // namespace
 
 void serve(int socket, const ServiceOptions& options) {
   be_service(socket);
-  const Service service(options);
-  send(socket, 0, service.why_not_kept());
+  Service service(options);
+  confine_service();
+  send(socket, 0, service.why_not_kept() + '\0' + service.why_not_fetched());
   while (const auto request = receive(socket, -1)) {
-    const auto done = service.answer(*request);
-    const auto kind = static_cast<uint32_t>(done ? done->second : Answer::kFailed);
-    if (!send(socket, kind, done ? std::string_view() : done.error().what,
-              {done ? done->first.get() : -1, -1})) {
+    const Answered done = service.answer(*request, socket);
+    const auto kind = static_cast<uint32_t>(done.how) | static_cast<uint32_t>(done.fetch) << 8;
+    const std::string why = done.table ? "" : done.table.error().what;
+    if (!send(socket, kind, why + '\0' + done.why_not_fetched,
+              {done.table ? done.table->get() : -1, -1})) {
       break;
     }
   }
