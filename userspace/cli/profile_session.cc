@@ -19,6 +19,7 @@
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/signals.h"
 #include "userspace/inventory/inventory.h"
+#include "userspace/pipeline/hide_addresses.h"
 #include "userspace/pipeline/host_names.h"
 
 namespace sonde::cli {
@@ -152,6 +153,7 @@ Result<ProfileSession::Made> ProfileSession::make(uint64_t seconds, bool tell) {
     return std::unexpected(stopped.error());
   }
   name(**profiling, out);
+  hide_addresses(out.profile);  // whoever reads the file need not know where the kernel lies
   out.counts = (*profiling)->counts();
   return out;
 }
