@@ -4,7 +4,8 @@
 
 names_differential.py [--long] [FILE...]: some hundred addresses of each of a few files, with --long 100,000 of each and the
 libraries of this host besides. Half of the addresses are anywhere in what is executed, half the first, last and next byte of
-functions. A difference that has an explanation is counted by it; any other one fails. SONDE: what is tested.
+functions. The kernel's are held against /proc/kallsyms, where that shows addresses. A difference that has an explanation is counted by
+it; any other one fails. SONDE: what is tested.
 """
 import bisect
 import collections
@@ -15,13 +16,21 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 SONDE = os.environ.get("SONDE", "build/release/sonde")
 LLVM = shutil.which("llvm-symbolizer-19") or shutil.which("llvm-symbolizer")
 FILES = ["/usr/bin/python3.11", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libstdc++.so.6", SONDE]
 LONG = ["/usr/lib/jvm/java-17-openjdk-amd64/lib/server/libjvm.so", "/usr/bin/node", *sorted(glob.glob("/usr/lib/x86_64-linux-gnu/*.so.[0-9]*"))]
 SHORT_SAMPLE, LONG_SAMPLE, LIBRARY_SAMPLE = 400, 100_000, 500
-SLOW_SAMPLE = 10_000  # what eu-addr2line is asked at most: with much DWARF it takes many minutes for more
+KERNEL = "the kernel"
+FURTHEST = 1 << 20  # from its beginning an address may be to be a kernel function's: kallsyms tells no sizes
+
+
+def debug_file(path):
+    build_id = re.search(r"Build ID: (\w+)", read("readelf", "-n", path))
+    debug = build_id and f"/usr/lib/debug/.build-id/{build_id[1][:2]}/{build_id[1][2:]}.debug"
+    return debug if debug and os.path.exists(debug) else None
 
 
 def read(*command, given=None):
@@ -35,9 +44,7 @@ class Symbols:
         self.at = collections.defaultdict(set)  # names by address, of functions and labels
         self.data = collections.defaultdict(list)  # what is no code, {name: [(begin, end)]}
         self.sizes = {}
-        build_id = re.search(r"Build ID: (\w+)", read("readelf", "-n", path))
-        debug = build_id and f"/usr/lib/debug/.build-id/{build_id[1][:2]}/{build_id[1][2:]}.debug"
-        for each in [path, *([debug] if debug and os.path.exists(debug) else [])]:
+        for each in filter(None, [path, debug_file(path)]):
             for line in read("readelf", "-sW", each).splitlines():
                 words = line.split()
                 if len(words) >= 8 and words[0][:-1].isdigit() and words[6] != "UND":
@@ -91,7 +98,8 @@ def sample(symbols, count):
 
 
 def by_us(path, addresses):
-    lines = read(SONDE, "symbolize", "--no-demangle", "-e", path, given="".join(f"{a:x}\n" for a in addresses)).splitlines()
+    place = ["--kernel"] if path == KERNEL else ["-e", path]
+    lines = read(SONDE, "symbolize", "--no-demangle", *place, given="".join(f"{a:x}\n" for a in addresses)).splitlines()
     assert len(lines) == len(addresses), f"{path}: {len(lines)} answers to {len(addresses)} addresses"
     return ["" if re.search(r"\+0x[0-9a-f]+$|^[0-9a-f]+$", line) else line for line in lines]
 
@@ -104,8 +112,20 @@ def by_llvm(path, addresses):
     return ["" if name == "??" else name.split("@@")[0] for name in names]
 
 
+def without_dwarf(path, folder):
+    """The file with all its symbols and nothing else: with much DWARF eu-addr2line takes hours, and looks for names in symbols only."""
+    whole, copy = os.path.join(folder, "whole"), os.path.join(folder, "copy")
+    debug = debug_file(path)
+    if debug:
+        read("eu-unstrip", "-o", whole, path, debug)
+    read("strip", "--strip-debug", "-o", copy, whole if debug else path)
+    return copy
+
+
 def by_elfutils(path, addresses):
-    lines = read("eu-addr2line", "-S", "-e", path, given="".join(f"{a:#x}\n" for a in addresses)).splitlines()[::2]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = without_dwarf(path, folder)
+        lines = read("eu-addr2line", "-S", "-e", copy, given="".join(f"{a:#x}\n" for a in addresses)).splitlines()[::2]
     assert len(lines) == len(addresses), f"{path}: {len(lines)} answers of eu-addr2line to {len(addresses)} addresses"
     return ["" if line.startswith("(") or line == "??" else re.split(r"[+@ ]", line)[0] for line in lines]
 
@@ -142,7 +162,7 @@ def compare(path, count, counts):
     ours = by_us(path, addresses)
     others = {"llvm-symbolizer": by_llvm(path, addresses)}
     if shutil.which("eu-addr2line"):
-        others["eu-addr2line"] = by_elfutils(path, addresses[:SLOW_SAMPLE])
+        others["eu-addr2line"] = by_elfutils(path, addresses)
     for who, theirs in others.items():
         shown = 0
         for address, mine, other in zip(addresses, ours, theirs):
@@ -158,6 +178,32 @@ def compare(path, count, counts):
                     print(f"{path}: {address:#x}: ours {mine!r}, {who}'s {other!r}")
 
 
+def compare_kernel(count, counts):
+    """At each address the name must be one of those that kallsyms has for the symbol before it; none, if that is no function."""
+    at = collections.defaultdict(set)
+    with open("/proc/kallsyms") as file:
+        for address, kind, name in (line.split()[:3] for line in file):
+            at[int(address, 16)].add(name if kind in "TtWw" else "")
+    starts = sorted(at)
+    if not any(starts):
+        print(f"{KERNEL}: not compared, it hides its addresses")
+        return
+    draw = random.Random(1)
+    functions = [address for address in starts if at[address] != {""}]
+    some = [address + move for address in draw.choices(functions, k=count // 3) for move in (0, 1, -1)]
+    first, last = functions[0], functions[-1]
+    some += [draw.randrange(first, last) for _ in range(count // 10)]  # mostly where there is nothing
+    answers = by_us(KERNEL, some)
+    for address, ours in zip(some, answers):
+        i = bisect.bisect_right(starts, address) - 1
+        names = (at[starts[i]] - {""}) or {""} if i >= 0 and address - starts[i] < FURTHEST else {""}
+        counts["equal" if ours in names else "differ"] += 1
+        counts["named"] += ours in names and ours != ""
+        if ours not in names:
+            print(f"{KERNEL}: {address:#x}: ours {ours!r}, kallsyms' {sorted(names)}")
+    counts["files"] += 1
+
+
 def main():
     if LLVM is None:
         print("skipped: llvm-symbolizer is not installed")
@@ -171,6 +217,8 @@ def main():
     for path in dict(plan):
         if os.path.exists(path):
             compare(path, dict(plan)[path], counts)
+    if not files:
+        compare_kernel(LONG_SAMPLE if long else SHORT_SAMPLE, counts)
     equal, differ, files, named = (counts.pop(key, 0) for key in ("equal", "differ", "files", "named"))
     for why, count in counts.most_common():
         print(f"{count:8} {why}")
