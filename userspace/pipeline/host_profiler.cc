@@ -83,14 +83,14 @@ Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<
                          given_up);
   Profile out = (*profiling)->finish(names);
   if (opened_.extractor && opened_.lines && order.lines) {
-    add_lines(**profiling, out, given_up);
+    add_lines(*opened_.extractor, **profiling, out, given_up);
   }
   return out;
 }
 
-void HostProfiler::add_lines(Profiling& profiling, Profile& profile,
+void HostProfiler::add_lines(Extractor& extractor, Profiling& profiling, Profile& profile,
                              const std::atomic<bool>& given_up) {
-  HostLines lines(*opened_.extractor, late_, kLinesSeconds);
+  HostLines lines(extractor, late_, kLinesSeconds);
   LinesWhileWanted wanted(lines, given_up);
   if (const uint64_t no_room = profiling.add_lines(profile, wanted); no_room > 0) {
     log::debug("no room for the lines of {} places", no_room);

@@ -51,7 +51,8 @@ class HostProfiler {
   };
   void book(const ProfilingCounts& counts, bool given_up);
 
-  void add_lines(Profiling& profiling, Profile& profile, const std::atomic<bool>& given_up);
+  void add_lines(Extractor& extractor, Profiling& profiling, Profile& profile,
+                 const std::atomic<bool>& given_up);
 
   Opened opened_;
   LateFiles late_;
