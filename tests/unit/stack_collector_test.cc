@@ -270,8 +270,8 @@ TEST_F(StackCollectorTest, ProcessesThatAreGoneAreKnownByEvents) {
   processes.apply({.kind = CodeEventKind::kExited, .pid = Pid{9}});
   add(collector, 9, {0x1200}, {}, 9, "short");
   EXPECT_THAT(stacks::folded(collector.finish(names_)),
-              testing::AllOf(testing::HasSubstr("short;short+0x100 1"),
-                             testing::HasSubstr("short;short+0x200 1")));
+              testing::AllOf(testing::HasSubstr("short;short:abcd+0x100 1"),
+                             testing::HasSubstr("short;short:abcd+0x200 1")));
 }
 
 TEST_F(StackCollectorTest, AProgramThatStillMapsItsLibrariesIsLookedAtAgain) {
@@ -282,7 +282,7 @@ TEST_F(StackCollectorTest, AProgramThatStillMapsItsLibrariesIsLookedAtAgain) {
   add(collector, 9, {0x1100}, {}, 9, "short");
   processes.apply(mapped(9, 0x1000, "/bin/short", kBuild));
   add(collector, 9, {0x1100}, {}, 9, "short");
-  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("short;short+0x100 1"));
+  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("short;short:abcd+0x100 1"));
 }
 
 TEST_F(StackCollectorTest, AChildHasWhatItsParentHas) {
