@@ -181,6 +181,8 @@ class Found:
         for _ in range(20):  # on a machine that has other work to do
             stacks, self.said = folded(*whose, "-d", seconds, "-F", truth.frequency)
             counts = re.search(r"(\d+) stacks of programs, (\d+) of them whole", self.said)
+            if not counts:  # none: it did not get to run, or no sample found room
+                continue
             self.walked, self.whole = self.walked + int(counts[1]), self.whole + int(counts[2])
             for stack, count in stacks.items():
                 if not truth.within or stands_in(stack, truth.within):
