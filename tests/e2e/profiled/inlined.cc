@@ -27,10 +27,10 @@ struct Square : Shape {
 [[gnu::noipa]] uint64_t call(const std::function<uint64_t()>& what) { return what() + 1; }
 
 [[gnu::noipa]] bool less(long left, long right) {
-  return work_little(units(1)) + left < work_little(1) + right;
+  return work_little(units(1)) != 0 && left < right;
 }
 
-// Compares twice: three of two elements, then the rest; so it is told to compare two.
+// Compares once: the second is less than the first, and there is nobody before it.
 [[gnu::noipa]] uint64_t sorted() {
   std::array<long, 2> of{2, 1};
   std::sort(of.begin(), of.end(), less);
