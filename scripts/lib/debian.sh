@@ -5,8 +5,17 @@
 # Sourced after common.sh.
 # shellcheck shell=bash disable=SC2154  # cache, kSkip: common.sh
 
+# Whose packages: this machine's unless a caller says otherwise, before anything else is asked.
+native=$(dpkg --print-architecture)
+arch=$native
+
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-manifest=$cache/manifest.tsv  # name, version, suite, sha256, file below debs/
+manifest=$cache/manifest.tsv  # name (another architecture's as NAME:ARCH), version, suite, sha256, file below debs/
+
+qualified() { [ "$arch" = "$native" ] && echo "$1" || echo "$1:$arch"; }
+
+# apt_of SUITE: where its private apt lives.
+apt_of() { [ "$arch" = "$native" ] && echo "$cache/apt/$1" || echo "$cache/apt/$1-$arch"; }
 
 # The mirror is the one that this machine's apt uses: no host is named in the tree.
 mirror_of() {
@@ -18,10 +27,11 @@ mirror_of() {
 
 # private_apt SUITE TOOL ARGS...: runs an apt tool that knows this suite only, and no installed package.
 private_apt() {
-  local dir=$cache/apt/$1 tool=$2
+  local dir tool=$2
+  dir=$(apt_of "$1")
   shift 2
   # Valid-Until is judged in refresh: an archived suite stays old for ever, which is no fault.
-  "$tool" -qq \
+  "$tool" -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
     -o Dir::Etc::SourceList="$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null \
     -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
     -o Dir::State="$dir/state" -o Dir::State::Lists="$dir/lists" -o Dir::State::status="$dir/status" \
@@ -34,8 +44,9 @@ private_apt() {
 # refresh SUITE: brings its package lists, once per run. A suite that has gone: said, and kSkip.
 declare -A refreshed=()
 refresh() {
-  local suite=$1 dir=$cache/apt/$1 uri until
+  local suite=$1 dir uri until
   [ -z "${refreshed[$suite]:-}" ] || return 0
+  dir=$(apt_of "$suite")
   uri=$(mirror_of "$suite")
   [ -n "$uri" ] || { no "suite $suite: apt has no source to take its mirror from"; return "$kSkip"; }
   mkdir -p "$dir"/{lists,cache/archives/partial,state}
@@ -72,7 +83,7 @@ recorded() {
   local name version suite sum file
   [ -e "$manifest" ] || return 1
   while IFS=$'\t' read -r name version suite sum file; do
-    [ "$name" = "$1" ] && [ "$suite" = "$2" ] || continue
+    [ "$name" = "$(qualified "$1")" ] && [ "$suite" = "$2" ] || continue
     dpkg --compare-versions "$version" ge "$3" || continue
     echo "$sum  $cache/debs/$file" | sha256sum --check --status 2>/dev/null || continue
     echo "$cache/debs/$file"
@@ -90,7 +101,7 @@ deb() {
   [ -n "$version" ] || skip "package $name: suite $suite has none"
   dpkg --compare-versions "$version" ge "$minimum" ||
     skip "package $name: suite $suite has $version, $minimum is needed"
-  say "fetching $name $version from $suite"
+  say "fetching $(qualified "$name") $version from $suite"
   mkdir -p "$cache/debs/partial.$$"
   (cd "$cache/debs/partial.$$" && private_apt "$suite" apt-get download "$name=$version" >&2) ||
     die "package $name $version could not be fetched from $suite; run '$0' again"
@@ -98,7 +109,7 @@ deb() {
   mv "$cache/debs/partial.$$/$file" "$cache/debs/$file"
   rmdir "$cache/debs/partial.$$"
   sum=$(sha256sum "$cache/debs/$file" | cut -d' ' -f1)
-  printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$version" "$suite" "$sum" "$file" >>"$manifest"
+  printf '%s\t%s\t%s\t%s\t%s\n' "$(qualified "$name")" "$version" "$suite" "$sum" "$file" >>"$manifest"
   echo "$cache/debs/$file"
 }
 
