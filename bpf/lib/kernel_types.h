@@ -231,7 +231,7 @@ struct pt_regs {
 	__u64 regs[31];
 	__u64 sp;
 	__u64 pc;
-	__u64 pstate; /* bit 4: a 32-bit program */
+	__u64 pstate;
 	__u64 orig_x0;
 	__s32 syscallno;
 };
@@ -291,7 +291,8 @@ struct bpf_iter__bpf_sk_storage_map {
 #define EHOSTDOWN	112
 #define EHOSTUNREACH	113
 #define PF_KTHREAD	0x200000
-#define SOCK_DONE	1 /* bit of skc_flags: the peer's FIN arrived */
+#define MODE_OF_32_BITS 0x10 /* arm64: of pstate */
+#define SOCK_DONE	1    /* bit of skc_flags: the peer's FIN arrived */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT	2
 #define TCP_SYN_RECV	3

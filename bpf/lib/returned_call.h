@@ -65,7 +65,7 @@ static __always_inline bool is_foreign(struct pt_regs *regs)
 		status = BPF_CORE_READ(untyped_task(), thread_info.status);
 	return status & TS_COMPAT;
 #elif defined(__TARGET_ARCH_arm64)
-	return REGISTER(regs, pstate) & (1 << 4);
+	return REGISTER(regs, pstate) & MODE_OF_32_BITS;
 #endif
 }
 

@@ -33,10 +33,16 @@ static __always_inline bool running_call(struct task_struct *task, struct call *
 	return true;
 }
 #elif defined(__TARGET_ARCH_arm64)
+/* There is no such mark, but the first argument is kept twice, and what a call returns is put over
+ * one of them. An interrupt leaves no number. (A call that returns its own descriptor's number may
+ * be taken for one in progress: it was about this very socket then.)
+ */
 static __always_inline bool running_call(struct task_struct *task, struct call *call)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
+	if (regs->regs[0] != regs->orig_x0 || regs->pstate & MODE_OF_32_BITS)
+		return false;
 	call->shape = shape_of_call(regs->syscallno);
 	call->fd = regs->orig_x0;
 	call->argument1 = regs->regs[1];

@@ -59,8 +59,6 @@ static __always_inline bool read_user_registers(struct task_struct *task, struct
 	return true;
 }
 #elif defined(__TARGET_ARCH_arm64)
-#define MODE_OF_32_BITS 0x10
-
 static __always_inline bool read_user_registers(struct task_struct *task, struct user_registers *to)
 {
 	struct pt_regs *from;

@@ -51,6 +51,13 @@ SONDE_WALKER void sonde_begin_row_search(volatile struct sonde_row_search *searc
 		}                                                                              \
 	} while (0)
 
+/* arm64 may sign return addresses, above the bits that an address has. */
+#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#define SONDE_WITHOUT_SIGNATURE(pc) ((pc) & ((1ull << 48) - 1))
+#else
+#define SONDE_WITHOUT_SIGNATURE(pc) (pc)
+#endif
+
 SONDE_WALKER int sonde_read_word(void *from, sonde_u64 *to, sonde_u64 address)
 {
 	return SONDE_READ_MEMORY(from, to, sizeof(*to), address);
@@ -68,6 +75,7 @@ SONDE_WALKER enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *fr
 		return SONDE_STEP_bad_frame;
 	if (SONDE_READ_MEMORY(from, saved, sizeof(saved), frame->fp))
 		return SONDE_STEP_unreadable;
+	saved[1] = SONDE_WITHOUT_SIGNATURE(saved[1]);
 	if (!saved[1])
 		return SONDE_STEP_outermost;
 	if (!SONDE_IS_CODE(from, saved[1]))
@@ -80,10 +88,18 @@ SONDE_WALKER enum sonde_step sonde_step_by_fp(void *from, struct sonde_frame *fr
 	return SONDE_STEP_caller;
 }
 
-/* x86: the stack pointer of who returns from a handler is at the kernel's struct ucontext. */
+/* The registers of who was interrupted, from the stack pointer of who returns from the handler: on
+ * x86 that is at the kernel's struct ucontext, on arm64 at the siginfo before it.
+ */
+#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#define SONDE_SIGNAL_FP 544
+#define SONDE_SIGNAL_SP 560
+#define SONDE_SIGNAL_PC 568
+#else
 #define SONDE_SIGNAL_FP 120
 #define SONDE_SIGNAL_SP 160
 #define SONDE_SIGNAL_PC 168
+#endif
 
 SONDE_WALKER enum sonde_step sonde_step_over_signal(void *from, struct sonde_frame *frame)
 {
@@ -207,6 +223,7 @@ SONDE_WALKER enum sonde_step sonde_step_by_rule(void *from, const struct sonde_r
 	found = sonde_find_return(from, rule, frame, cfa, fp_at, &pc);
 	if (found != SONDE_STEP_caller)
 		return found;
+	pc = SONDE_WITHOUT_SIGNATURE(pc);
 	if (!pc)
 		return SONDE_STEP_outermost;
 	if (fp_at && sonde_read_word(from, &fp, fp_at))
