@@ -5,12 +5,17 @@ if(NOT SONDE_CACHE_DIR)
   set(SONDE_CACHE_DIR "$ENV{HOME}/.cache/sonde")
 endif()
 set(SONDE_PREFIX ${SONDE_CACHE_DIR}/root CACHE PATH "Where scripts/setup unpacked libbpf and bpftool")
+# A toolchain file has its own: bpftool runs here, libbpf does not.
+if(NOT SONDE_TARGET_PREFIX)
+  set(SONDE_TARGET_PREFIX ${SONDE_PREFIX})
+endif()
 
 find_program(SONDE_BPF_CLANG NAMES clang-19 REQUIRED)
 find_program(SONDE_BPFTOOL NAMES bpftool PATHS ${SONDE_PREFIX}/usr/sbin NO_DEFAULT_PATH REQUIRED)
-find_path(LIBBPF_INCLUDE bpf/libbpf.h PATHS ${SONDE_PREFIX}/usr/include NO_DEFAULT_PATH REQUIRED)
-find_library(LIBBPF_ARCHIVE libbpf.a PATHS ${SONDE_PREFIX}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}
-             ${SONDE_PREFIX}/usr/lib/x86_64-linux-gnu NO_DEFAULT_PATH REQUIRED)
+find_path(LIBBPF_INCLUDE bpf/libbpf.h PATHS ${SONDE_TARGET_PREFIX}/usr/include NO_DEFAULT_PATH
+          NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+find_library(LIBBPF_ARCHIVE libbpf.a PATHS ${SONDE_TARGET_PREFIX}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}
+             NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH REQUIRED)
 
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
   set(SONDE_BPF_ARCH arm64)
@@ -28,7 +33,7 @@ function(sonde_bpf_object source)
     COMMAND ${SONDE_BPF_CLANG} -g -O2 -std=gnu17 -target bpf -mcpu=v3 -D__TARGET_ARCH_${SONDE_BPF_ARCH}
             -DSONDE_CFI_UNWIND=$<BOOL:${SONDE_CFI_UNWIND}>
             -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-declarations ${SONDE_OWN_PATHS} -I${CMAKE_SOURCE_DIR} -isystem ${LIBBPF_INCLUDE}
-            -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+            -isystem ${CMAKE_SYSROOT}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -MD -MF ${object}.d -c ${source} -o ${object}
     DEPENDS ${source}
     DEPFILE ${object}.d

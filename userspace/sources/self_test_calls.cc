@@ -110,7 +110,7 @@ std::span<const Trial> unix_trials() {
 
 // Its number is that of getpid there, and what it returns looks like a length. In a child, since
 // not every kernel has such calls, and one without ends who tries.
-void tempt(int fd) {
+void tempt([[maybe_unused]] int fd) {
 #if defined(__x86_64__)
   constexpr int kWritev = 20;
   const pid_t child = fork();
