@@ -30,9 +30,20 @@ void move_a_byte() {
   (void)send(one.get(), "", 1, MSG_DONTWAIT);
 }
 
+std::string own_version() {
+  utsname kernel{};
+  uname(&kernel);
+  return kernel.version;
+}
+
+bool is_built_for_preemption(std::string_view version) { return version.contains("PREEMPT"); }
+
 bool probe() {
   if (!kernel_types().own) {
     return false;  // the functions that keep a CPU are called by type
+  }
+  if (!is_built_for_preemption(own_version())) {
+    return false;  // nor does it count who keeps one, which is what is looked at
   }
   size_t size = 0;
   const void* elf = probe_preemption_bpf__elf_bytes(&size);
@@ -58,10 +69,8 @@ std::string first_line(const char* path) {
 }
 
 bool ask_kernel() {
-  utsname kernel{};
-  uname(&kernel);
   const bool answer = kernel_is_interruptible(
-      kernel.version, first_line("/sys/kernel/debug/sched/preempt"), first_line("/proc/cmdline"));
+      own_version(), first_line("/sys/kernel/debug/sched/preempt"), first_line("/proc/cmdline"));
   log::debug("programs at functions are {}", answer ? "interruptible" : "not interruptible");
   return answer;
 }
@@ -93,7 +102,7 @@ bool programs_at_functions_are_interruptible() {
 
 bool kernel_is_interruptible(std::string_view version, std::string_view mode,
                              std::string_view command_line) {
-  if (!version.contains("PREEMPT")) {
+  if (!is_built_for_preemption(version)) {
     return false;
   }
   if (!version.contains("PREEMPT_DYNAMIC")) {
