@@ -267,9 +267,11 @@ Result<> BpfObject::attach() {
     if (link == nullptr) {
       const int error = errno;
       detach();
-      return fail_errno(fmt::format("attach BPF program {} ({})", bpf_program__name(each),
-                                    bpf_program__section_name(each)),
-                        error);
+      const std::string what = fmt::format("attach BPF program {} ({})", bpf_program__name(each),
+                                           bpf_program__section_name(each));
+      const std::string cause = cause_of_no_attachment(error);
+      return cause.empty() ? fail_errno(what, error)
+                           : fail(fmt::format("{}: {}", what, cause), error);
     }
     links_.push_back(link);
   }

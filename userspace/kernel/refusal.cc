@@ -83,4 +83,10 @@ std::string cause_of_refusal(int error, bool at_functions) {
   return error == EPERM ? too_little_locked_memory() : std::string();
 }
 
+std::string cause_of_no_attachment(int error) {
+  return error == kNotSupported
+             ? "this kernel has no place for programs at its functions (arm64: since Linux 6.4)"
+             : std::string();
+}
+
 }  // namespace sonde
