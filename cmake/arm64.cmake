@@ -17,7 +17,8 @@ endif()
 
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static)
+# The variable is for tests/support/user_emulation.h.
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static -E SONDE_USER_EMULATION=1)
 
 # What runs while building is this machine's, what is linked is the other's.
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

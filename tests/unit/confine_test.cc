@@ -21,6 +21,7 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/user_emulation.h"
 #include "userspace/confine/call_filter.h"
 #include "userspace/confine/capabilities.h"
 #include "userspace/confine/landlock.h"
@@ -179,6 +180,7 @@ std::string done(const char* what, bool success) {
 }
 
 TEST(Confined, WhatIsLeftOutStaysAllowedAndNoMore) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
   EXPECT_EQ(in_child([]() -> std::string {
               const auto left_out = [](const CallRule& rule) {
                 return rule.name == "openat" || rule.name == "unlinkat";
@@ -196,6 +198,7 @@ TEST(Confined, WhatIsLeftOutStaysAllowedAndNoMore) {
 }
 
 TEST(Confined, TheKernelRefusesWhatTheTableSays) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
   EXPECT_EQ(in_child([]() -> std::string {
               if (auto filtered = filter_calls(); !filtered) {
                 return filtered.error().what;
@@ -220,6 +223,7 @@ TEST(Confined, TheKernelRefusesWhatTheTableSays) {
 }
 
 TEST(Confined, TheRestGoesOn) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
   EXPECT_EQ(in_child([]() -> std::string {
               if (auto filtered = filter_calls(); !filtered) {
                 return filtered.error().what;
@@ -243,6 +247,7 @@ TEST(Confined, TheRestGoesOn) {
 }
 
 TEST(Confined, ThreadsThatRunAlreadyAreFilteredToo) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
   EXPECT_EQ(in_child([]() -> std::string {
               int ends[2];
               if (::pipe(ends) != 0) {

@@ -27,7 +27,7 @@ namespace sonde {
 #ifdef __x86_64__
   asm volatile("lea 0(%%rip), %0" : "=r"(place));
 #else
-  asm volatile("adr %0, ." : "=r"(place));
+  asm volatile("adr %0, . + 4" : "=r"(place));
 #endif
   return place;
 }

@@ -21,6 +21,7 @@
 #include "symbolizer/store/store.h"
 #include "symbolizer/symbols/symbol_table.h"
 #include "tests/support/made_elf.h"
+#include "tests/support/user_emulation.h"
 #include "userspace/confine/call_filter.h"
 #include "userspace/confine/capabilities.h"
 #include "userspace/extraction/extractor.h"
@@ -196,6 +197,8 @@ TEST_F(ExtractionTest, SeparateSymbolsBelowTheProcessRoot) {
 
 // Of this very program: the compiler was asked for lines.
 TEST_F(ExtractionTest, LinesAreAnotherTable) {
+  SONDE_NOT_UNDER_USER_EMULATION(
+      "does not read this very program's lines in the time that there is");
   Extractor extractor = start();
   const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   const extraction::Request request = {
@@ -296,6 +299,7 @@ TEST_F(ExtractionTest, WithoutItsProcessNamesAreMissingAndNothingElse) {
 
 // As `sonde run` does: asked by a process that may start none, and write no file, itself.
 TEST_F(ExtractionTest, WhoIsConfinedCanAsk) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
   const Fd file = put("shop", file_with("sell"));
   const pid_t confined = ::fork();
   ASSERT_GE(confined, 0);
@@ -365,6 +369,7 @@ TEST(Worker, WhatEndsItEndsNothingElse) {
 }
 
 TEST(Worker, HasLimits) {
+  SONDE_NOT_UNDER_USER_EMULATION("keeps no limit of memory");
   const auto endless = []() -> Result<Fd> {
     for (std::atomic<bool> on = true; on;) {
     }
@@ -391,6 +396,7 @@ TEST(Worker, HasLimits) {
 }
 
 TEST(Worker, ThatGaveUpEverythingReadsAndEnds) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
   if (kSanitized) {
     GTEST_SKIP() << "a sanitizer makes calls of its own";
   }

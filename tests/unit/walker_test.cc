@@ -13,7 +13,18 @@ namespace {
 
 constexpr uint64_t kStack = 0x7000'0000;
 constexpr uint64_t kCode = 0x40'0000;
-constexpr size_t kWords = 64;
+constexpr size_t kWords = 80;
+
+// Where the kernel's frame of a signal has the registers of who was interrupted.
+#if defined(__aarch64__)
+constexpr uint64_t kSignalFp = 544;
+constexpr uint64_t kSignalSp = 560;
+constexpr uint64_t kSignalPc = 568;
+#else
+constexpr uint64_t kSignalFp = 120;
+constexpr uint64_t kSignalSp = 160;
+constexpr uint64_t kSignalPc = 168;
+#endif
 
 class WalkerTest : public testing::Test {
  protected:
@@ -135,17 +146,26 @@ TEST_F(WalkerTest, OtherPlacesOfTheReturnAddress) {
 }
 
 TEST_F(WalkerTest, ASignalsFrameHoldsAllRegisters) {
-  put(120, 0x5678);
-  put(160, 0x1000);  // of another stack, and lower: the handler had its own
-  put(168, kCode + 300);
+  put(kSignalFp, 0x5678);
+  put(kSignalSp, 0x1000);  // of another stack, and lower: the handler had its own
+  put(kSignalPc, kCode + 300);
   EXPECT_EQ(step(rule(SONDE_CFA_SIGNAL, 0)), SONDE_STEP_caller);
   expect_frame(kCode + 300, 0x1000, 0x5678);
   EXPECT_TRUE(frame_.exact);
   EXPECT_EQ(code_of(frame_), kCode + 300);
 }
 
+#if defined(__aarch64__)
+TEST_F(WalkerTest, AReturnAddressIsTakenWithoutItsSignature) {
+  put(16, (uint64_t{0x7a} << 48) | (kCode + 100));
+  const int saved = SONDE_SAVED(SONDE_FP_SAME, SONDE_RA_AT_CFA, 0);
+  EXPECT_EQ(step(rule(SONDE_CFA_SP, 32, saved, -16)), SONDE_STEP_caller);
+  expect_frame(kCode + 100, kStack + 32, 0x1234);
+}
+#endif
+
 TEST_F(WalkerTest, ASignalsFrameThatLeadsNowhere) {
-  put(168, 0x666);
+  put(kSignalPc, 0x666);
   EXPECT_EQ(step(rule(SONDE_CFA_SIGNAL, 0)), SONDE_STEP_no_code);
   frame_.sp = kStack + kWords * 8 - 8;
   EXPECT_EQ(step(rule(SONDE_CFA_SIGNAL, 0)), SONDE_STEP_unreadable);
