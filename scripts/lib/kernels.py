@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boots kernels, collects what Sonde finds and does there, prints the table. Called by scripts/kernels.
 
-usage: kernels.py --sonde FILE [--record] [--long] [KERNEL or SHAPE...]
+usage: kernels.py --sonde FILE [--arm64] [--record] [--long] [KERNEL or SHAPE...]
 """
 
 import argparse
@@ -16,26 +16,28 @@ from dataclasses import dataclass, field
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(REPO, "scripts/lib/bench"))
+from guest_programs import GuestPrograms, arm64_programs, own_programs  # noqa: E402
 from kernel_shapes import SHAPES, Shape, refusal_in, unexpected  # noqa: E402
-from programs import Unavailable, bpftool, stripped  # noqa: E402
+from programs import Unavailable  # noqa: E402
 
 KERNELS = ("5.10", "6.1", "6.12", "newest")
+ARM64 = ("6.1:arm64", "6.12:arm64", "newest:arm64")
 # The best first, as `auto` tries them, and the kernels that must offer them: one that fails there is a fault.
 DOORS = {
-    "socktp-btf": ("6.12", "newest"),
-    "socktp-raw": ("6.12", "newest"),
-    "fexit-btf": ("6.1", "6.12", "newest"),
-    "fexit-hash": KERNELS,
-    "syscall": KERNELS,
+    "socktp-btf": ("6.12", "newest", "6.12:arm64", "newest:arm64"),
+    "socktp-raw": ("6.12", "newest", "6.12:arm64", "newest:arm64"),
+    "fexit-btf": ("6.1", "6.12", "newest", "6.12:arm64", "newest:arm64"),
+    "fexit-hash": (*KERNELS, "6.12:arm64", "newest:arm64"),
+    "syscall": (*KERNELS, *ARM64),
 }
 PROOFS = ("live", "tape", "clock")
 # Of these the way in is no matter: proven by the best door alone, by all with --long.
 BY_THE_BEST = ("clock",)
 REQUESTS = 20
-GUEST_LIMIT_S = 400
+GUEST_LIMIT_S = 1200
 SKIP = 77
-COUNTS = os.path.join(REPO, "tests/kernels/instructions.txt")
-PAGE = os.path.join(REPO, "docs/reference/kernels.md")
+COUNTS = os.path.join(REPO, "tests/kernels/instructions{}.txt")
+PAGE = os.path.join(REPO, "docs/reference/kernels{}.md")
 # A compiler of another day moves the counts a little.
 COUNT_TOLERANCE = 1.25
 BY_NAME = {shape.name: shape for shape in SHAPES}
@@ -82,26 +84,17 @@ def programs_in(door: str, listing: list[dict]) -> dict[tuple[str, str], int]:
     return found
 
 
-def cpu_clock(folder: str) -> str:
-    """The program that asks a kernel for CPU samples, built."""
-    program = f"{folder}/cpu_clock"
-    subprocess.run(["cc", "-O2", "-static", "-o", program, f"{REPO}/tests/kernels/cpu_clock.c"], check=True)
-    return program
-
-
-def boot(name: str, sonde: str, shape: Shape | None = None, long: bool = False) -> Told:
+def boot(name: str, programs: GuestPrograms, shape: Shape | None = None, long: bool = False) -> Told:
     """A kernel as it is, or in a shape: there only by the door that is taken, live, unless there is time."""
     doors, proofs = (DOORS, PROOFS) if long or not shape else ((shape.door,), PROOFS[:1])
     with tempfile.TemporaryDirectory() as work:
         with open(f"{work}/plan", "w", encoding="utf-8") as plan:
             plan.write(f"doors='{' '.join(doors)}'\nproofs='{' '.join(proofs)}'\nrequests={REQUESTS}\n")
             plan.write(f"by_the_best='{'' if long else ' '.join(BY_THE_BEST)}'\n")
-            plan.write(f"{shape.guest}\n" if shape else "")
-        command = [f"{REPO}/scripts/lib/vm/run", "--timeout", str(GUEST_LIMIT_S), "--with", bpftool()]
+            plan.write(f"{shape.guest}\n" if shape else "stacks=yes\n")
+        command = [f"{REPO}/scripts/lib/vm/run", "--timeout", str(GUEST_LIMIT_S)]
         command += shape.boot if shape else ()
-        programs = {bpftool(): "bpftool", sonde: "sonde", cpu_clock(work): "cpu_clock"}
-        for file, program in programs.items():
-            command += ["--put", f"{file}=/usr/bin/{program}"]
+        command += programs.options()
         command += ["--put", f"{work}/plan=/plan"]
         run = subprocess.run(
             command + [shape.kernel if shape else name, f"{REPO}/tests/kernels/guest"],
@@ -141,8 +134,9 @@ def judge(told: Told) -> list[Verdict]:
                     continue
                 result, words = told.facts.get((door, proof), ("missing", "nothing was told"))
                 verdicts.append(Verdict(result == "ok", f"{told.name} {door} {proof}: {words}"))
-    state, words = told.doctor.get("CPU sample", ("missing", "nothing was told"))
-    verdicts.append(Verdict(state == "ok", f"{told.name} CPU sample: {words}"))
+    for sample in ("CPU sample", "CPU stacks"):
+        state, words = told.doctor.get(sample, ("missing", "nothing was told"))
+        verdicts.append(Verdict(state == "ok", f"{told.name} {sample}: {words}"))
     words = told.doctor.get("verdict", ("", ""))[1]
     verdicts.append(Verdict(words.endswith(f"door {best}"), f"{told.name} the best is taken: {words}"))
     return verdicts
@@ -163,11 +157,11 @@ def judge_shape(shape: Shape, told: Told) -> list[Verdict]:
     return verdicts
 
 
-def recorded_counts() -> dict[tuple[str, str, str], tuple[str, int]]:
+def recorded_counts(path: str) -> dict[tuple[str, str, str], tuple[str, int]]:
     """By kernel, door and program: release, instructions."""
     counts = {}
-    if os.path.exists(COUNTS):
-        with open(COUNTS, encoding="utf-8") as file:
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
             for line in file:
                 if not line.startswith("#") and (words := line.split()):
                     counts[words[0], words[2], words[3]] = (words[1], int(words[4]))
@@ -245,10 +239,25 @@ def shapes_table(shapes: list[Told]) -> str:
     return cells(["shape", "kernel", "door taken", PROOFS[0], "in words"], rows)
 
 
-def page(kernels: list[Told], shapes: list[Told]) -> str:
-    return f"""# Kernels
+def shapes_part(shapes: list[Told]) -> str:
+    return f"""
+## Kernels of other shapes
 
-Written by `scripts/kernels --record`: each kernel booted in an emulated machine, as root, with nothing but Sonde and busybox in it.
+Each on one kernel, by the door that is taken there; what is expected of each stands in `scripts/lib/kernel_shapes.py`.
+
+{shapes_table(shapes)}
+
+What is not ok there, but for doors that the kernel never had:
+
+{words_of(shapes)}
+"""
+
+
+def page(kernels: list[Told], shapes: list[Told], suffix: str) -> str:
+    title, option = ("Kernels of arm64", "--arm64 --record") if suffix else ("Kernels", "--record")
+    return f"""# {title}
+
+Written by `scripts/kernels {option}`: each kernel booted in an emulated machine, as root, with nothing but Sonde and busybox in it.
 `self-test`: doctor loads the door's programs and proves them by an exchange of its own. `live`: {REQUESTS} requests over a server
 that forks for each, counted at both ends by method, status and size, nothing lost. `tape`: as many, recorded and replayed. `clock`: three times
 as many, while the clock is set an hour ahead and two back.
@@ -260,17 +269,7 @@ as many, while the clock is set an hour ahead and two back.
 What is not ok, in doctor's words:
 
 {words_of(kernels)}
-
-## Kernels of other shapes
-
-Each on one kernel, by the door that is taken there; what is expected of each stands in `scripts/lib/kernel_shapes.py`.
-
-{shapes_table(shapes)}
-
-What is not ok there, but for doors that the kernel never had:
-
-{words_of(shapes)}
-
+{shapes_part(shapes) if shapes else ""}
 ## Instructions
 
 Of each program, after the kernel's translation: what a run could take at most without loops. How many the verifier walks stands
@@ -280,8 +279,8 @@ in `tests/bpf/verified_instructions.txt`.
 """
 
 
-def record(kernels: list[Told], shapes: list[Told]) -> None:
-    with open(COUNTS, "w", encoding="utf-8") as file:
+def record(kernels: list[Told], shapes: list[Told], suffix: str) -> None:
+    with open(COUNTS.format(suffix), "w", encoding="utf-8") as file:
         file.write(
             "# Written by scripts/kernels --record: kernel, release, door, program, its instructions after the kernel's\n"
             "# translation. scripts/kernels allows a quarter more on the same release.\n"
@@ -289,14 +288,14 @@ def record(kernels: list[Told], shapes: list[Told]) -> None:
         for told in kernels:
             for (door, program), count in sorted(told.programs.items()):
                 file.write(f"{told.name} {told.release} {door} {program} {count}\n")
-    with open(PAGE, "w", encoding="utf-8") as file:
-        file.write(page(kernels, shapes))
-    print(f"recorded in {os.path.relpath(COUNTS, REPO)} and {os.path.relpath(PAGE, REPO)}\n")
+    with open(PAGE.format(suffix), "w", encoding="utf-8") as file:
+        file.write(page(kernels, shapes, suffix))
+    print(f"recorded in {os.path.relpath(COUNTS.format(suffix), REPO)} and {os.path.relpath(PAGE.format(suffix), REPO)}\n")
 
 
-def report(everything: list[Told]) -> int:
+def report(everything: list[Told], suffix: str) -> int:
     """Prints what is good and what is not, and counts it."""
-    recorded = recorded_counts()
+    recorded = recorded_counts(COUNTS.format(suffix))
     passed = failed = skipped = 0
     for told in everything:
         if told.skipped:
@@ -319,22 +318,24 @@ def report(everything: list[Told]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sonde", required=True)
+    parser.add_argument("--arm64", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("wanted", nargs="*", metavar="KERNEL or SHAPE")
     options = parser.parse_args()
-    names = (*KERNELS, *BY_NAME)
+    suffix = "-arm64" if options.arm64 else ""
+    names = ARM64 if options.arm64 else (*KERNELS, *BY_NAME)
     if unknown := [name for name in options.wanted if name not in names]:
         parser.error(f"no kernel or shape '{unknown[0]}'; one of {', '.join(names)}")
     if options.record and options.wanted:
         parser.error("--record is for all kernels at once")
 
     with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        sonde = stripped(options.sonde, work)
-        boots = [(name, sonde, BY_NAME.get(name), options.long) for name in options.wanted or names]
+        programs = (arm64_programs if options.arm64 else own_programs)(options.sonde, work)
+        boots = [(name, programs, BY_NAME.get(name), options.long) for name in options.wanted or names]
         everything = list(pool.map(lambda one: boot(*one), boots))
     there = [told for told in everything if told.release]
-    kernels = [told for told in there if told.name in KERNELS]
+    kernels = [told for told in there if told.name not in BY_NAME]
     shapes = [told for told in there if told.name in BY_NAME]
     if kernels:
         print(doors_table(kernels), features_table(kernels), programs_table(kernels), sep="\n\n", end="\n\n")
@@ -343,8 +344,8 @@ def main() -> int:
     if options.record:
         if len(there) != len(names):
             sys.exit("kernels: error: not all kernels were there: nothing is recorded")
-        record(kernels, shapes)
-    return 1 if report(everything) else 0
+        record(kernels, shapes, suffix)
+    return 1 if report(everything, suffix) else 0
 
 
 if __name__ == "__main__":

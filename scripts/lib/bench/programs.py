@@ -31,10 +31,10 @@ def version_line(name: str, option: str) -> str:
     return (run.stdout + run.stderr).strip().splitlines()[0]
 
 
-def stripped(program: str, folder: str, keep_names: bool = False) -> str:
+def stripped(program: str, folder: str, keep_names: bool = False, tool: str = "strip") -> str:
     """A copy without debug information, as a package has it; with the names of functions, for a profile."""
     copy = os.path.join(folder, os.path.basename(program))
-    subprocess.run([path_of("strip"), "--strip-debug" if keep_names else "--strip-all", "-o", copy, program], check=True)
+    subprocess.run([path_of(tool), "--strip-debug" if keep_names else "--strip-all", "-o", copy, program], check=True)
     return copy
 
 
