@@ -130,7 +130,7 @@ bring() {
     read -r name version < <(dpkg-deb --show --showformat '${Package} ${Version}\n' "$file")
     mv "$file" "$cache/debs/"
     file=${file##*/}
-    printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$version" "$suite" "$(sha256sum "$cache/debs/$file" | cut -d' ' -f1)" "$file" \
+    printf '%s\t%s\t%s\t%s\t%s\n' "$(qualified "$name")" "$version" "$suite" "$(sha256sum "$cache/debs/$file" | cut -d' ' -f1)" "$file" \
       >>"$manifest"
   done
   rmdir "$dir"
