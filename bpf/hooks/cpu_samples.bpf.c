@@ -45,6 +45,19 @@ static __always_inline void let_kernel_walk(void *ctx, struct sonde_sample *samp
 	sample->flags |= SONDE_SAMPLE_USER_BY_KERNEL;
 }
 
+/* Of how many rings that meet this process one is taken. It costs who is passed over no more than
+ * this. */
+static __always_inline __u32 one_in(const struct sonde_sampling *wanted, struct task_struct *task,
+				    __u32 pid)
+{
+	struct sonde_rate *own = bpf_map_lookup_elem(&rates, &pid);
+
+	if (own && own->started_ns == BPF_CORE_READ(task, group_leader, start_boottime) &&
+	    own->image == BPF_CORE_READ(task, self_exec_id))
+		return own->one_in;
+	return wanted->one_in;
+}
+
 static __always_inline void fill_sample(struct sonde_sample *sample, struct task_struct *task,
 					__u64 who)
 {
@@ -60,6 +73,7 @@ static __always_inline void fill_sample(struct sonde_sample *sample, struct task
 	sample->guessed = 0;
 	sample->flags = 0;
 	sample->end = SONDE_STEP_outermost;
+	sample->pad = 0;
 	bpf_get_current_comm(sample->name, sizeof(sample->name));
 }
 
@@ -68,7 +82,6 @@ static __always_inline void send_sample(struct sonde_sample *sample, struct samp
 	__u32 frames = sample->kernel_frames + sample->user_frames;
 	__u8 flags = sample->flags;
 
-	count->of[SONDE_SAMPLES_taken]++;
 	count->of[SONDE_SAMPLES_kernel_cut] += !!(flags & SONDE_SAMPLE_KERNEL_CUT);
 	count->of[SONDE_SAMPLES_user_cut] += !!(flags & SONDE_SAMPLE_USER_CUT);
 	count->of[SONDE_SAMPLES_kernel_unreadable] += !!(flags & SONDE_SAMPLE_KERNEL_UNREADABLE);
@@ -176,6 +189,7 @@ int sample_cpu(void *ctx)
 	__u64 who = bpf_get_current_pid_tgid();
 	struct sonde_sampling *wanted;
 	struct sonde_sample *sample;
+	__u32 every;
 
 	if (!count)
 		return 0;
@@ -190,7 +204,19 @@ int sample_cpu(void *ctx)
 		count->of[SONDE_SAMPLES_elsewhere]++;
 		return 0;
 	}
+	every = one_in(wanted, task, who >> 32);
+	if (!every) {
+		count->of[SONDE_SAMPLES_elsewhere]++;
+		return 0;
+	}
+	count->of[SONDE_SAMPLES_taken]++;
+	/* By chance: what counts may keep step with somebody. */
+	if (every > 1 && bpf_get_prandom_u32() % every) {
+		count->of[SONDE_SAMPLES_thinned]++;
+		return 0;
+	}
 	fill_sample(sample, task, who);
+	sample->weight = wanted->weight * every;
 	sample->kernel_frames = take_stack(ctx, sample->frames, 0, sample, SONDE_SAMPLE_KERNEL_CUT,
 					   SONDE_SAMPLE_KERNEL_UNREADABLE);
 	walk_program(ctx, task, sample);

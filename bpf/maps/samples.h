@@ -50,6 +50,17 @@ struct {
 	__type(value, struct sample_counters);
 } sample_counters SEC(".maps");
 
+/* Key: process id as the initial namespace counts. Value: how often it is sampled. Written by user
+ * space alone, when it meets a process that is not sampled as all others; least recently used go
+ * first: such a process is then sampled as all others.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SONDE_MAX_RATES);
+	__type(key, __u32);
+	__type(value, struct sonde_rate);
+} rates SEC(".maps");
+
 /* One element: what is wanted. Written by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

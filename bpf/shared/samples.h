@@ -47,12 +47,14 @@ struct sonde_sample {
 	sonde_u8 flags;	   /* SONDE_SAMPLE_* */
 	sonde_u8 end;	   /* how the walk of the program's ended: enum sonde_step */
 	char name[16];	   /* of the thread */
+	sonde_u32 weight;  /* how many periods of the clock it stands for */
+	sonde_u32 pad;
 	sonde_u64 frames[SONDE_SAMPLE_KERNEL_FRAMES + SONDE_SAMPLE_USER_FRAMES];
 };
 SONDE_ASSERT_SIZE(struct sonde_sample,
-		  72 + 8 * (SONDE_SAMPLE_KERNEL_FRAMES + SONDE_SAMPLE_USER_FRAMES));
+		  80 + 8 * (SONDE_SAMPLE_KERNEL_FRAMES + SONDE_SAMPLE_USER_FRAMES));
 
-#define SONDE_SAMPLE_HEAD 72 /* bytes before the frames */
+#define SONDE_SAMPLE_HEAD 80 /* bytes before the frames */
 
 /* What a function may keep below its stack pointer (x86-64's red zone; registers that are popped
  * already are said to be there too). */
@@ -74,14 +76,15 @@ struct sonde_stack {
 };
 SONDE_ASSERT_SIZE(struct sonde_stack, 64 + 8 * SONDE_STACK_REGISTERS + SONDE_STACK_BYTES);
 
-/* fired = idle + elsewhere + taken; taken = delivered + ring_full. X(name, help) */
+/* fired = idle + elsewhere + taken; taken = thinned + delivered + ring_full. X(name, help) */
 #define SONDE_SAMPLE_COUNTERS(X)                                               \
 	X(fired, "times a CPU's clock rang")                                   \
 	X(idle, "of them while the CPU had nothing to do")                     \
 	X(elsewhere, "of them in a process that was not asked for")            \
-	X(taken, "samples taken")                                              \
-	X(delivered, "of them put into the ring")                              \
-	X(ring_full, "of them lost for want of room in the ring")              \
+	X(taken, "of them in a process that was")                              \
+	X(thinned, "of those passed over: it is sampled more seldom")          \
+	X(delivered, "of those put into the ring")                             \
+	X(ring_full, "of those lost for want of room in the ring")             \
 	X(kernel_cut, "samples whose kernel stack is deeper than it is told")  \
 	X(user_cut, "samples whose user stack is deeper than it is told")      \
 	X(kernel_unreadable, "samples whose kernel stack could not be walked") \
@@ -100,5 +103,19 @@ enum sonde_sample_counter {
 struct sonde_sampling {
 	sonde_u32 only_pid;	     /* 0: every process */
 	sonde_u32 stacks_per_second; /* at most so many are copied, of each CPU */
+	sonde_u32 one_in;	     /* of who has no rate of its own, as below */
+	sonde_u32 weight;	     /* periods that lie between two rings of the clock: 1 unless it
+					rings more seldom for a while */
 };
-SONDE_ASSERT_SIZE(struct sonde_sampling, 8);
+SONDE_ASSERT_SIZE(struct sonde_sampling, 16);
+
+/* Processes that are sampled more or less often than others. */
+#define SONDE_MAX_RATES 4096
+
+struct sonde_rate {
+	sonde_u64 started_ns; /* of which process, as above: a number is used again */
+	sonde_u64 image;
+	sonde_u32 one_in; /* of so many rings one is taken, by chance; 0: none */
+	sonde_u32 pad;
+};
+SONDE_ASSERT_SIZE(struct sonde_rate, 24);

@@ -202,7 +202,7 @@ class Encoder {
     const int32_t place = stack_of(stack);
     wire::Sample*& known = samples_[{stack.owner, place}];
     if (known != nullptr) {
-      known->set_values(0, known->values(0) + static_cast<int64_t>(stack.samples));
+      known->set_values(0, known->values(0) + static_cast<int64_t>(stack.periods));
       return;
     }
     known = profile_of(profile_.owners[stack.owner]).add_samples();
@@ -210,7 +210,7 @@ class Encoder {
     out.set_stack_index(place);
     const std::vector<int32_t>& attributes = attributes_of(stack.owner);
     out.mutable_attribute_indices()->Add(attributes.begin(), attributes.end());
-    out.add_values(static_cast<int64_t>(stack.samples));
+    out.add_values(static_cast<int64_t>(stack.periods));
   }
 
   const Profile& profile_;

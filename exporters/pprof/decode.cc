@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporters/pprof/decode.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -72,7 +73,8 @@ class Decoder {
   }
 
   // Which of each sample's values counts, and what it stands for. Counts, if there are some and it
-  // is known how long one is; else times.
+  // is known how long one is; else times. Where both are told, times say what each stands for:
+  // samples of one profile need not be of one period.
   Result<> values() {
     std::optional<int> count;
     std::optional<int> time;
@@ -95,6 +97,7 @@ class Decoder {
     }
     value_ = counted ? *count : *time;
     out_.period_ns = counted ? static_cast<uint64_t>(in_.period()) : 1;
+    time_ = counted ? time : std::nullopt;
     return {};
   }
 
@@ -205,13 +208,23 @@ class Decoder {
       all += depth;
       stack.owner = owner_of(sample);
       stack.samples = static_cast<uint64_t>(sample.value(value_));
-      if (__builtin_add_overflow(total_, stack.samples, &total_) ||
+      stack.periods = periods_of(sample, stack.samples);
+      if (__builtin_add_overflow(total_, std::max(stack.samples, stack.periods), &total_) ||
           __builtin_mul_overflow(total_, out_.period_ns, &nanoseconds_)) {
         return fail("it is of more time than there is");
       }
       out_.stacks.push_back(std::move(stack));
     }
     return {};
+  }
+
+  // REQUIRES: it has its value.
+  uint64_t periods_of(const wire::Sample& sample, uint64_t samples) const {
+    if (!time_ || sample.value_size() <= *time_ || sample.value(*time_) < 0) {
+      return samples;
+    }
+    const auto time = static_cast<uint64_t>(sample.value(*time_));
+    return time / out_.period_ns + (time % out_.period_ns > out_.period_ns / 2 ? 1 : 0);
   }
 
   uint32_t owner_of(const wire::Sample& sample) {
@@ -247,6 +260,7 @@ class Decoder {
   const wire::Profile& in_;
   Profile out_;
   int value_ = 0;
+  std::optional<int> time_;  // beside it
   size_t name_bytes_ = 0;
   uint64_t total_ = 0;
   uint64_t nanoseconds_ = 0;

@@ -171,7 +171,7 @@ class Encoder {
       out.add_location_id(uint64_t{frame} + 1);
     }
     out.add_value(static_cast<int64_t>(stack.samples));
-    out.add_value(static_cast<int64_t>(stack.samples * profile_.period_ns));
+    out.add_value(static_cast<int64_t>(stack.periods * profile_.period_ns));
     for (const auto& [key, value] : labels_[stack.owner]) {
       wire::Label& label = *out.add_label();
       label.set_key(key);

@@ -8,7 +8,8 @@
 
 namespace sonde::pprof {
 
-// Gzipped, as the format asks. Sample types: samples/count, and cpu/nanoseconds, the default.
+// Gzipped, as the format asks. Sample types: samples/count, as they were taken, and
+// cpu/nanoseconds, the default: what they stand for.
 // Labels of each sample: service, pid, thread, comm, container (those that are known). Functions
 // that were inlined are lines of the location of the one that they are in; a mapping says that it
 // has files, lines or inlined functions if some place of it has.

@@ -36,8 +36,8 @@ std::string colour_of_change(double before, double after) {
 std::vector<FunctionChange> compare(const Profile& before, const Profile& after) {
   const auto earlier = function_samples(before);
   const auto later = function_samples(after);
-  const uint64_t all_before = before.samples();
-  const uint64_t all_after = after.samples();
+  const uint64_t all_before = before.periods();
+  const uint64_t all_after = after.periods();
   std::map<std::string, FunctionChange> changes;
   for (const auto& [name, samples] : earlier) {
     FunctionChange& change = changes[name];
@@ -52,8 +52,8 @@ std::vector<FunctionChange> compare(const Profile& before, const Profile& after)
   std::vector<FunctionChange> out;
   for (auto& [name, change] : changes) {
     change.name = name;
-    change.chance = 2 * std::sqrt(variance(change.self_before, all_before) +
-                                  variance(change.self_after, all_after));
+    change.chance = 2 * std::sqrt(variance(change.self_before, before.samples()) +
+                                  variance(change.self_after, after.samples()));
     out.push_back(std::move(change));
   }
   std::ranges::sort(out, [](const FunctionChange& a, const FunctionChange& b) {
@@ -68,7 +68,7 @@ std::vector<FunctionChange> compare(const Profile& before, const Profile& after)
 
 std::string extent(std::string_view which, const Profile& profile) {
   const double seconds =
-      static_cast<double>(profile.samples()) * static_cast<double>(profile.period_ns) / 1e9;
+      static_cast<double>(profile.periods()) * static_cast<double>(profile.period_ns) / 1e9;
   return fmt::format("{}: {:.2f} s of CPU time in {:.0f} s", which, seconds,
                      static_cast<double>(profile.duration_ns) / 1e9);
 }
@@ -93,7 +93,7 @@ std::string flame_comparison(const Profile& before, const Profile& after, std::s
   const FlameTree tree = make_flame_tree(before, after);
   const FlameNode& all = tree.nodes[0];
   const auto earlier = [&](const FlameNode& node) { return part(node.before, all.before); };
-  const auto later = [&](const FlameNode& node) { return part(node.samples, all.samples); };
+  const auto later = [&](const FlameNode& node) { return part(node.periods, all.periods); };
   return draw_flames(
       {.tree = tree,
        .title = std::string(title),

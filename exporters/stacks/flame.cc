@@ -30,19 +30,19 @@ std::string colour(std::string_view name, const FlameNode& node) {
 
 std::string cpu_title(const Profile& profile, std::string_view whose) {
   return fmt::format("CPU time of {}: {:.1f} s in {:.0f} s", whose,
-                     static_cast<double>(profile.samples() * profile.period_ns) / 1e9,
+                     static_cast<double>(profile.periods() * profile.period_ns) / 1e9,
                      static_cast<double>(profile.duration_ns) / 1e9);
 }
 
 std::string flame_graph(const Profile& profile, std::string_view title) {
   const FlameTree tree = make_flame_tree(profile);
-  const uint64_t all = tree.nodes[0].samples;
+  const uint64_t all = tree.nodes[0].periods;
   const auto share = [all](const FlameNode& node) {
-    return all > 0 ? static_cast<double>(node.samples) / static_cast<double>(all) : 0;
+    return all > 0 ? static_cast<double>(node.periods) / static_cast<double>(all) : 0;
   };
   const auto note = [&](const FlameNode& node) {
-    const double seconds = static_cast<double>(node.samples * profile.period_ns) / 1e9;
-    return fmt::format("{} samples, {:.2f} s, {:.1f}%", node.samples, seconds, 100 * share(node));
+    const double seconds = static_cast<double>(node.periods * profile.period_ns) / 1e9;
+    return fmt::format("{} samples, {:.2f} s, {:.1f}%", node.periods, seconds, 100 * share(node));
   };
   return draw_flames(
       {.tree = tree,

@@ -79,10 +79,10 @@ class Builder {
 
   void add(const Profile& profile, const std::vector<std::vector<Function>>& functions,
            const ProfileStack& stack, uint64_t FlameNode::* count) {
-    tree_.nodes[0].*count += stack.samples;
+    tree_.nodes[0].*count += stack.periods;
     const auto enter = [&](uint32_t parent, const Function& function) {
       const uint32_t node = child(parent, function);
-      tree_.nodes[node].*count += node != 0 ? stack.samples : 0;
+      tree_.nodes[node].*count += node != 0 ? stack.periods : 0;
       return node;
     };
     const uint32_t service = name(profile.owners[stack.owner].service);
@@ -106,14 +106,14 @@ class Builder {
 
 FlameTree make_flame_tree(const Profile& profile) {
   Builder builder;
-  builder.add(profile, &FlameNode::samples);
+  builder.add(profile, &FlameNode::periods);
   return builder.build();
 }
 
 FlameTree make_flame_tree(const Profile& before, const Profile& after) {
   Builder builder;
   builder.add(before, &FlameNode::before);
-  builder.add(after, &FlameNode::samples);
+  builder.add(after, &FlameNode::periods);
   return builder.build();
 }
 

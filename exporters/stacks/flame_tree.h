@@ -19,7 +19,7 @@ struct FlameNode {
   uint32_t depth = 0;
   bool in_kernel = false;
   bool inlined = true;             // in all of its samples
-  uint64_t samples = 0;            // of it and of all above it
+  uint64_t periods = 0;            // of it and of all above it
   uint64_t before = 0;             // the same in an earlier profile
   std::vector<uint32_t> children;  // places in FlameTree::nodes, by name
 };

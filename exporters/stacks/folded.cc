@@ -27,8 +27,8 @@ std::map<std::string, FunctionSamples> samples_by(const Profile& profile, NameOf
     std::set<std::string> met;
     const auto count = [&](const std::string& name) {
       FunctionSamples& here = functions[name];
-      here.self += met.empty() ? stack.samples : 0;  // the first is the innermost
-      here.total += met.insert(name).second ? stack.samples : 0;
+      here.self += met.empty() ? stack.periods : 0;  // the first is the innermost
+      here.total += met.insert(name).second ? stack.periods : 0;
     };
     for (const uint32_t frame : stack.frames) {
       for (const InlinedFunction& inlined : profile.frames[frame].inlined) {
@@ -90,7 +90,7 @@ std::string folded(const Profile& profile) {
       line += ';';
       line += names[*frame];
     }
-    lines[line] += stack.samples;
+    lines[line] += stack.periods;
   }
   std::string out;
   for (const auto& [line, samples] : lines) {
@@ -106,10 +106,10 @@ std::map<std::string, FunctionSamples> function_samples(const Profile& profile) 
 std::string top(const Profile& profile, size_t most) {
   std::map<std::string, uint64_t> services;
   for (const ProfileStack& stack : profile.stacks) {
-    services[profile.owners[stack.owner].service] += stack.samples;
+    services[profile.owners[stack.owner].service] += stack.periods;
   }
   const std::map<std::string, FunctionSamples> functions = samples_by(profile, lasting_name);
-  const uint64_t all = profile.samples();
+  const uint64_t all = profile.periods();
   const double seconds = static_cast<double>(all * profile.period_ns) / 1e9;
   std::string out =
       fmt::format("{} samples, {:.2f} s of CPU time\n\n  samples      %  service\n", all, seconds);

@@ -12,6 +12,9 @@
 
 namespace sonde::stacks {
 
+// What is counted are periods of the profile: a sample of who is sampled more seldom counts for all
+// that it stands for.
+
 // "service;outermost;...;innermost 17", by lasting_name(), equal lines once, sorted. Frames of the
 // kernel end with _[k], functions that were inlined, which are frames of their own, with _[i], as
 // flame graph tools know it. What would cut a line in pieces is replaced.

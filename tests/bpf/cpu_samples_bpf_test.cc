@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "tests/bpf/privilege.h"
@@ -86,8 +89,9 @@ class CpuSamplesTest : public testing::Test {
     EXPECT_EQ(
         count(SONDE_SAMPLES_fired),
         count(SONDE_SAMPLES_idle) + count(SONDE_SAMPLES_elsewhere) + count(SONDE_SAMPLES_taken));
-    EXPECT_EQ(count(SONDE_SAMPLES_taken),
-              count(SONDE_SAMPLES_delivered) + count(SONDE_SAMPLES_ring_full));
+    EXPECT_EQ(count(SONDE_SAMPLES_taken), count(SONDE_SAMPLES_thinned) +
+                                              count(SONDE_SAMPLES_delivered) +
+                                              count(SONDE_SAMPLES_ring_full));
     EXPECT_EQ(count(SONDE_SAMPLES_delivered), read_ + samples_->misread());
     EXPECT_EQ(samples_->misread(), 0u);
   }
@@ -184,6 +188,118 @@ TEST_F(CpuSamplesTest, AnotherRateAndPeriodsThatDiffer) {
   sample_child(50, Pid{static_cast<uint32_t>(child_)}, [](const StackSample&) {});
   EXPECT_EQ(samples_->tend_clocks(), samples_->cpus());
   sample_child(50, Pid{static_cast<uint32_t>(child_)}, [](const StackSample&) {});
+  expect_balance();
+}
+
+// One ring in so many is taken, by chance, and stands for all of them. Five deviations of it.
+TEST_F(CpuSamplesTest, WhoIsSampledMoreSeldomWeighsMore) {
+  constexpr uint32_t kOneIn = 4;
+  samples_->set_hz(997);
+  start_child(spin);
+  ASSERT_TRUE(samples_->start(Pid{static_cast<uint32_t>(child_)}, 0, kOneIn));
+  uint64_t taken = 0;
+  for (int i = 0; i < kPatience && taken < 2000; i++) {
+    usleep(100'000);
+    samples_->read([&](const StackSample& sample) {
+      read_++;
+      EXPECT_EQ(sample.weight, kOneIn);
+    });
+    taken = count(SONDE_SAMPLES_taken);
+  }
+  samples_->stop();
+  samples_->read([&](const StackSample&) { read_++; });
+  expect_balance();
+  const auto all = static_cast<double>(count(SONDE_SAMPLES_taken));
+  EXPECT_GT(all, 500);
+  EXPECT_NEAR(static_cast<double>(count(SONDE_SAMPLES_delivered)), all / kOneIn,
+              5 * std::sqrt(all * 0.25 * 0.75));
+}
+
+TEST_F(CpuSamplesTest, AProcessHasARateOfItsOwnUntilItIsAnother) {
+  start_child(spin);
+  ASSERT_TRUE(samples_->start(Pid{}));
+  std::optional<StackSample> last;  // of the child
+  uint64_t seen = 0;
+  const auto wait_for = [&](auto enough) {
+    for (int i = 0; i < kPatience && !enough(); i++) {
+      usleep(50'000);
+      samples_->read([&](const StackSample& sample) {
+        read_++;
+        if (sample.pid == Pid{static_cast<uint32_t>(child_)}) {
+          seen++;
+          last = sample;
+          last->kernel = last->user = {};
+          last->name = {};
+        }
+      });
+    }
+    EXPECT_TRUE(enough());
+  };
+  wait_for([&] { return last.has_value(); });
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->weight, 1u);
+
+  ASSERT_TRUE(samples_->set_one_in(*last, 2));
+  wait_for([&] { return last->weight == 2; });
+  wait_for([&] { return count(SONDE_SAMPLES_thinned) > 0; });
+
+  // Of nobody else's rings it is said that he was not asked for.
+  EXPECT_EQ(count(SONDE_SAMPLES_elsewhere), 0u);
+  ASSERT_TRUE(samples_->set_one_in(*last, 0));
+  wait_for([&] { return count(SONDE_SAMPLES_elsewhere) > 0; });
+  samples_->read([&](const StackSample&) { read_++; });  // what came before it was told
+  const uint64_t before = seen;
+  const uint64_t passed = count(SONDE_SAMPLES_elsewhere);
+  wait_for([&] { return count(SONDE_SAMPLES_elsewhere) > passed + 10; });
+  EXPECT_EQ(seen, before);
+
+  // What is told of another program of that number does not hold for this one.
+  StackSample other = *last;
+  other.image++;
+  ASSERT_TRUE(samples_->set_one_in(other, 0));
+  wait_for([&] { return seen > before; });
+  EXPECT_EQ(last->weight, 1u);
+  // And nothing holds for a second sampling.
+  ASSERT_TRUE(samples_->set_one_in(*last, 0));
+  samples_->stop();
+  samples_->read([&](const StackSample&) { read_++; });
+  const uint64_t first = seen;
+  ASSERT_TRUE(samples_->start(Pid{}));
+  wait_for([&] { return seen > first; });
+  samples_->stop();
+  samples_->read([&](const StackSample&) { read_++; });
+  expect_balance();
+}
+
+TEST_F(CpuSamplesTest, ClocksThatAreSlowedDownRingMoreSeldomAndWeighMore) {
+  samples_->set_hz(997);
+  start_child(spin);
+  std::map<uint32_t, uint64_t> by_weight;
+  ASSERT_TRUE(samples_->start(Pid{static_cast<uint32_t>(child_)}));
+  const auto wait_for = [&](uint32_t weight, uint64_t wanted) {
+    for (int i = 0; i < kPatience && by_weight[weight] < wanted; i++) {
+      usleep(50'000);
+      samples_->read([&](const StackSample& sample) {
+        read_++;
+        by_weight[sample.weight]++;
+      });
+    }
+    EXPECT_GE(by_weight[weight], wanted);
+  };
+  wait_for(1, 50);
+  ASSERT_TRUE(samples_->slow_down(8));
+  const uint64_t fired = count(SONDE_SAMPLES_fired);
+  const auto began = std::chrono::steady_clock::now();
+  wait_for(8, 50);
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+  EXPECT_LT(static_cast<double>(count(SONDE_SAMPLES_fired) - fired),
+            time.count() * static_cast<double>(samples_->cpus()) * 997 / 4);
+  EXPECT_EQ(samples_->period_ns(), 1'000'000'000u / 997) << "of a sample of weight 1";
+  ASSERT_TRUE(samples_->slow_down(1));
+  by_weight.clear();
+  wait_for(1, 50);
+  samples_->stop();
+  samples_->read([&](const StackSample&) { read_++; });
   expect_balance();
 }
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program whose functions take known shares of CPU time, and what `sonde profile` says of programs."""
 import collections
+import gzip
+import re
 import subprocess
 
 from harness import SONDE
-from processes import DEADLINE_S, Process
+from processes import DEADLINE_S, HERE, Process
 
+PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 # Three functions of one body: what they take is what they are told to do.
 SOURCE = r"""
 #include <stdio.h>
@@ -49,6 +52,26 @@ def profile(*flags, code=0):
 def within_sampling_error(found, share, samples):
     """Five deviations of so many draws, and what the loops' own overhead may be."""
     return abs(found - share) < 5 * (share * (1 - share) / samples) ** 0.5 + 0.02
+
+
+def decoded(pprof):
+    """A profile of pprof's format as protoc shows it."""
+    return subprocess.run(
+        ["protoc", f"--proto_path={PROTO.parent}", "--decode=sonde.pprof.wire.Profile", PROTO.name],
+        input=gzip.decompress(pprof), capture_output=True, check=True,
+    ).stdout.decode()  # fmt: skip
+
+
+def samples_of(text):
+    """Of what protoc shows: {service: [samples, nanoseconds]}."""
+    strings = re.findall(r'^string_table: "(.*)"$', text, re.MULTILINE)
+    found = collections.defaultdict(lambda: [0, 0])
+    for sample in re.findall(r"^sample \{(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+        samples, nanoseconds = map(int, re.findall(r"^  value: (\d+)", sample, re.MULTILINE))
+        labels = {strings[int(key)]: strings[int(value)] for key, value in re.findall(r"key: (\d+)\s+str: (\d+)", sample)}
+        found[labels["service"]][0] += samples
+        found[labels["service"]][1] += nanoseconds
+    return found
 
 
 def folded(*flags):

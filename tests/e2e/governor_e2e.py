@@ -2,6 +2,7 @@
 """The governor: over its budget Sonde gives up bodies, then heads, in that order, and takes them back when it is calm; a
 service that makes all the noise is restrained alone. Every exchange is counted all the while, as many as were served."""
 import contextlib
+import http.client
 import signal
 import time
 
@@ -66,16 +67,31 @@ def governed(*servers):
         yield sonde
 
 
+@contextlib.contextmanager
+def profile_under_way(sonde):
+    """One that nobody waits for to its end."""
+    client = http.client.HTTPConnection("127.0.0.1", sonde.port)
+    with contextlib.closing(client):
+        client.request("GET", "/debug/pprof/profile?seconds=300")
+        assert client.getresponse().status == 200
+        yield
+
+
 def one_loud_service():
-    """It is restrained alone, step by step: another one's requests stay known to the last. Both are exact."""
+    """It is restrained alone, step by step: another one's requests stay known to the last. Both are exact. Before its heads
+    the profile that is being made gives up its rate."""
     with Nginx(files=FILES) as loud, Nginx(files=FILES) as quiet:
         with governed(loud, quiet) as sonde:
             client = Client(quiet.port, Exchanges())
-            with load(loud.port):
+            with load(loud.port), profile_under_way(sonde):
+                assert sonde.value("sonde_governor_profile_slowness") == 1
                 wait_until(lambda: f"one step:\n{sonde.output()}", lambda: downs(sonde) == 1, LONG_S)
                 assert (restraint(sonde, "all"), restraint(sonde, "service")) == (0, 1), sonde.output()
                 client.ask("GET", "/quiet.html")
-                wait_until(lambda: f"another:\n{sonde.output()}", lambda: downs(sonde) == 2, LONG_S)
+                slowed = "rate of profiles of all services given up, shares stay true"
+                wait_until(lambda: f"another:\n{sonde.output()}", lambda: slowed in sonde.output(), LONG_S)
+                assert sonde.value("sonde_governor_profile_slowness") == 4
+                wait_until(lambda: f"a third:\n{sonde.output()}", lambda: downs(sonde) == 2, LONG_S)
                 client.ask("GET", "/quiet.html")
                 assert (restraint(sonde, "all"), restraint(sonde, "service")) == (0, 2), sonde.output()
                 time.sleep(2)
@@ -84,7 +100,7 @@ def one_loud_service():
             print(f"  {sum(loud.logged().values())} served and counted, {unread} of them not read", flush=True)
             assert unread > 1000, sonde.counted("server", loud.port)
             assert exact(sonde, quiet, ["server", "client"]) == 0, sonde.counted("server", quiet.port)
-            assert steps(sonde, "down") == downs(sonde), sonde.output()
+            assert steps(sonde, "down") == downs(sonde) + 1, sonde.output()
 
 
 def everybody_and_back():

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Profiles as a running, confined Sonde serves them: what `go tool pprof`, Parca and Alloy fetch by URL."""
 import contextlib
-import gzip
 import http.client
 import os
 import pathlib
@@ -11,11 +10,10 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree
 
-from busy import SHARES, Busy
+from busy import SHARES, Busy, decoded
 from harness import Sonde, need_programs, run_scenarios
-from processes import DEADLINE_S, HERE, Process, wait_until
+from processes import DEADLINE_S, Process, wait_until
 
-PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 PATH = "/debug/pprof/profile"
 PLAIN = ("-O2", "-fomit-frame-pointer")  # as distributions compile
 HASH = "$2b$10$IoilLyKnQzMIUNmoWn9U8uEaouf4iMKQstpb8XpthTr0f3A44MQSa"  # of "secret", as `htpasswd -nB` makes it
@@ -27,14 +25,6 @@ def curl(sonde, query, *flags):
                           capture_output=True, timeout=DEADLINE_S)  # fmt: skip
     head, _, body = done.stdout.partition(b"\r\n\r\n")
     return done.returncode, head.decode(), body
-
-
-def decoded(profile):
-    """A profile as protoc shows it."""
-    return subprocess.run(
-        ["protoc", f"--proto_path={PROTO.parent}", "--decode=sonde.pprof.wire.Profile", PROTO.name],
-        input=gzip.decompress(profile), capture_output=True, check=True,
-    ).stdout.decode()  # fmt: skip
 
 
 def counts(sonde, name, label):

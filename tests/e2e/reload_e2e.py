@@ -4,10 +4,12 @@ changes nothing."""
 import collections
 import contextlib
 import pathlib
+import re
 import signal
 import tempfile
 import threading
 
+from busy import Busy, decoded, samples_of
 from harness import Sonde, need_programs, run_scenarios
 from processes import Nginx, PythonServer, wait_until
 from truth import Client, Exchanges
@@ -158,5 +160,25 @@ def a_mistake_changes_nothing():
         assert noise.count() > 0
 
 
-need_programs("nginx")
-run_scenarios(names_and_routes_under_traffic, selection, a_mistake_changes_nothing)
+def rate_of_profiles():
+    """The next profile is of the new rate: its period, and more samples than the old rate has in that time on one CPU."""
+    settings = Settings(ports=[1])
+    with Busy("busy_rate") as busy:
+        settings.file.write_text("profile: {frequency: 49}\n")
+
+        def profile(sonde):
+            text = decoded(sonde.get(f"/debug/pprof/profile?seconds=1&pid={busy.process.pid}").content)
+            [period] = re.findall(r"^period: (\d+)", text, re.MULTILINE)
+            return int(period), samples_of(text)["busy_rate"][0]
+
+        with Sonde("--config", str(settings.file)) as sonde:
+            period, samples = profile(sonde)
+            assert period == 10**9 // 49 and samples < 120, (period, samples)
+            settings.file.write_text("profile: {frequency: 997}\n")
+            settings.hang_up(sonde, "reloaded changed=profile.frequency")
+            period, samples = profile(sonde)
+            assert period == 10**9 // 997 and samples > 120, (period, samples)
+
+
+need_programs("nginx", "protoc")
+run_scenarios(names_and_routes_under_traffic, selection, a_mistake_changes_nothing, rate_of_profiles)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "userspace/config/sources.h"
+#include "userspace/config/yaml_text.h"
 #include "userspace/config/yaml_tree.h"
 
 namespace sonde {
@@ -149,6 +150,54 @@ TEST(ConfigYaml, NamingRulesAndPatterns) {
   EXPECT_EQ(config.naming.rules[1].name, "a,b");
   EXPECT_EQ(config.naming.labels, std::vector<std::string>{"team"});
   EXPECT_EQ(config.routes.patterns.size(), 2u);
+  // And as it is written it is read.
+  Config again;
+  apply_yaml(config_yaml(config), "f", again, problems);
+  EXPECT_EQ(problems.text(), "");
+  EXPECT_EQ(again.naming.rules, config.naming.rules);
+}
+
+TEST(ConfigYaml, Rates) {
+  Config config;
+  Problems problems;
+  apply_yaml(
+      "profile:\n"
+      "  rates:\n"
+      "    - {service: \"shop/*\", rate: 199}\n"
+      "    - exe=batch,user=root,rate=0\n",
+      "f", config, problems);
+  EXPECT_EQ(problems.text(), "");
+  std::vector<RateRule> wanted = {{.service = "shop/*", .hz = 199}, {.hz = 0}};
+  wanted[1].match.executable = "batch";
+  wanted[1].match.user = "root";
+  EXPECT_EQ(config.profile.rates, wanted);
+  // And as it is written it is read.
+  Config again;
+  apply_yaml(config_yaml(config), "f", again, problems);
+  EXPECT_EQ(problems.text(), "");
+  EXPECT_EQ(again.profile.rates, wanted);
+}
+
+TEST(ConfigYaml, WrongRatesNameTheirLine) {
+  const auto of = [](const std::string& rule) {
+    return problems_of("profile:\n  rates:\n    - " + rule + "\n");
+  };
+  EXPECT_EQ(of("{service: a}"), "f:3: profile.rates: a rule needs a rate\n");
+  EXPECT_EQ(of("{rate: 10}"),
+            "f:3: profile.rates: a rule needs at least one of service, exe, args, user, cgroup, "
+            "container\n");
+  EXPECT_EQ(of("{service: a, rate: 1001}"),
+            "f:3: profile.rates: rate '1001' is not a whole number from 0 to 1000\n");
+  EXPECT_EQ(of("{service: a, rate: -1}"),
+            "f:3: profile.rates: rate '-1' is not a whole number from 0 to 1000\n");
+  EXPECT_EQ(of("{port: 80, rate: 1}"),
+            "f:3: profile.rates: a sample has no port: name the service instead\n");
+  EXPECT_EQ(of("service=a,rate=1,rate=2"),
+            "f:3: profile.rates: rate is given twice: write two rules\n");
+  EXPECT_EQ(of("service=a,service=b,rate=2"),
+            "f:3: profile.rates: service is given twice: write two rules\n");
+  EXPECT_EQ(of("often"),
+            "f:3: profile.rates: 'often' is not a rule such as service=cart,rate=199\n");
 }
 
 TEST(ConfigYaml, WrongNamingRulesNameTheirLine) {

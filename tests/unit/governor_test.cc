@@ -21,15 +21,15 @@ constexpr uint64_t kMiB = 1 << 20;
 class GovernorTest : public testing::Test {
  protected:
   // Seconds of this share of two CPUs, a reading each; the steps that were taken, in words.
-  std::vector<std::string> spend(int seconds, double share, const std::vector<Loud>& loud = {}) {
+  std::vector<std::string> spend(int seconds, double share, const std::vector<Loud>& loud = {},
+                                 bool profiling = false) {
     std::vector<std::string> told;
     for (int i = 0; i < seconds; ++i) {
       now_.time_ns += kSecond;
       now_.cpu_ns += static_cast<uint64_t>(share * 2 * kSecond);
-      if (const auto step = governor_.look(now_, loud)) {
+      if (const auto step = governor_.look(now_, loud, profiling)) {
         EXPECT_NE(step->from, step->to);
-        told.push_back(std::string(step->down() ? "-" : "+") +
-                       std::string(given_up_by(step->down() ? step->to : step->from)) +
+        told.push_back(std::string(step->down() ? "-" : "+") + std::string(given_up_by(*step)) +
                        (step->who.empty() ? "" : " of " + step->who));
       }
     }
@@ -108,6 +108,34 @@ TEST_F(GovernorTest, TwoEndsOfTheSameNoiseAreRestrainedOneAfterTheOther) {
   EXPECT_EQ(spend(51, 0.2, {{"client", 0.51}, {"server", 0.48}}),
             Words({"-payload of client", "-heads of client", "-payload of server",
                    "-heads of server", "-payload"}));
+}
+
+TEST_F(GovernorTest, TheRateOfProfilesGoesBeforeAnybodysHeads) {
+  EXPECT_EQ(spend(31, 0.2, {}, true), Words({"-payload", "-rate of profiles", "-heads"}));
+  EXPECT_TRUE(governor_.profiles_slowed());
+  EXPECT_TRUE(spend(100, 0.2, {}, true).empty());
+  EXPECT_TRUE(governor_.at_its_end());
+  EXPECT_EQ(governor_.steps_down(), 3u);
+  EXPECT_EQ(spend(91, 0.01), Words({"+heads", "+rate of profiles", "+payload"}));
+  EXPECT_FALSE(governor_.profiles_slowed());
+}
+
+TEST_F(GovernorTest, TheRateOfProfilesIsEverybodys) {
+  const std::vector<Loud> loud = {{"shop", 0.8}};
+  EXPECT_EQ(spend(41, 0.2, loud, true),
+            Words({"-payload of shop", "-rate of profiles", "-heads of shop", "-payload"}));
+  EXPECT_EQ(governor_.restraint("shop"), Restraint::kCount);
+  EXPECT_EQ(governor_.restraint(""), Restraint::kHeads);
+}
+
+TEST_F(GovernorTest, AProfileThatBeginsLateIsTheNextToGiveUp) {
+  EXPECT_EQ(spend(31, 0.2), Words({"-payload", "-heads"}));
+  EXPECT_TRUE(governor_.at_its_end());
+  EXPECT_EQ(spend(11, 0.2, {}, true), Words({"-rate of profiles"}));
+  // It ends: nothing is left to give up, and what was is taken back in its turn.
+  EXPECT_EQ(spend(20, 0.2), Words());
+  EXPECT_EQ(spend(31, 0.01), Words({"+rate of profiles"}));
+  EXPECT_EQ(governor_.restraint(""), Restraint::kCount);
 }
 
 TEST_F(GovernorTest, NobodyAnswersForWhatManyDo) {

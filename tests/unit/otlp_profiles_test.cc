@@ -124,6 +124,17 @@ TEST_F(OtlpProfiles, InlinedFunctionsAreLines) {
                                 "main\xEF\xBF\xBD :0"));
 }
 
+// Each stands for the profile's period: there is no other place to say how long it was.
+TEST(OtlpProfile, SamplesOfSeveralPeriods) {
+  Profile mixed = example();
+  mixed.stacks[0].periods = 12;
+  wire::ExportProfilesServiceRequest read;
+  ASSERT_TRUE(read.ParseFromString(encode_profiles(mixed)));
+  const auto& shop = read.resource_profiles(0).scope_profiles(0).profiles(0);
+  EXPECT_THAT(shop.samples(0).values(), ElementsAre(12));
+  EXPECT_THAT(shop.samples(1).values(), ElementsAre(2 + 4));
+}
+
 // "Index 0 of every table must be present and zero"; nothing twice, nothing that is not used.
 TEST_F(OtlpProfiles, TablesKeepTheirRules) {
   const auto sound = [](const auto& table, std::string_view what) {

@@ -118,6 +118,21 @@ TEST_F(PprofTest, SamplesHaveTheirStackTimeAndOwner) {
                           Pair("service", "bank"), Pair("thread", "9")));
 }
 
+TEST(Pprof, SamplesOfSeveralPeriods) {
+  Profile mixed = example();
+  mixed.stacks[0].periods = 12;  // three samples of one ring in four
+  pprof::wire::Profile read;
+  ASSERT_TRUE(read.ParseFromString(pprof::encode_plain(mixed)));
+  EXPECT_THAT(read.sample(0).value(), ElementsAre(3, 12 * 20'408'163));
+  EXPECT_THAT(read.sample(1).value(), ElementsAre(2, 2 * 20'408'163));
+  const auto again = pprof::decode(pprof::encode_plain(mixed));
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->samples(), mixed.samples());
+  EXPECT_EQ(again->periods(), mixed.periods());
+  EXPECT_EQ(stacks::folded(*again), stacks::folded(mixed));
+  EXPECT_NE(stacks::folded(mixed).find(" 12\n"), std::string::npos) << stacks::folded(mixed);
+}
+
 TEST_F(PprofTest, PlacesOfOneFunctionShareIt) {
   EXPECT_EQ(read_.function_size(), 2);
   EXPECT_EQ(location(1, 0).line(0).function_id(), location(1, 1).line(0).function_id());

@@ -26,6 +26,7 @@ sonde_sample some_sample() {
   sample.pid = 100;
   sample.tid = 101;
   sample.cpu = 3;
+  sample.weight = 4;
   std::memcpy(sample.name, "worker", 6);
   return sample;
 }
@@ -50,10 +51,17 @@ TEST(SampleRecord, BothStacks) {
   EXPECT_EQ(read->started_ns, 9u);
   EXPECT_EQ(read->image, 10u);
   EXPECT_EQ(read->name, "worker");
+  EXPECT_EQ(read->weight, 4u);
   EXPECT_THAT(read->kernel, ElementsAre(0xffffffff81000000, 0xffffffff81000010));
   EXPECT_THAT(read->user, ElementsAre(0x401000));
   EXPECT_FALSE(read->kernel_cut);
   EXPECT_TRUE(read->user_cut);
+}
+
+TEST(SampleRecord, WithoutAWeightItIsNone) {
+  sonde_sample sample = some_sample();
+  sample.weight = 0;
+  EXPECT_FALSE(read_sample(bytes(sample, 0)));
 }
 
 TEST(SampleRecord, WithoutAnyFrame) {

@@ -22,7 +22,7 @@ TEST(ServedProfiles, WhereThereIsNoSamplerTheReasonIsTold) {
   std::unique_ptr<ServedProfiles> profiles;
   std::thread([&] {
     (void)confine::keep_only(0);  // of this thread
-    profiles = std::make_unique<ServedProfiles>(ProfileConfig{});
+    profiles = std::make_unique<ServedProfiles>(ProfileConfig{}, SymbolsConfig{}, SamplingRates());
   }).join();
   const HttpResponse refused = ask(*profiles, "/debug/pprof/profile", "seconds=1");
   EXPECT_EQ(refused.status, 503);

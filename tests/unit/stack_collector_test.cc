@@ -63,6 +63,7 @@ class StackCollectorTest : public testing::Test {
                    .started_ns = 1,
                    .image = image_,
                    .name = name,
+                   .weight = weight_,
                    .kernel = kernel,
                    .user = user,
                    .user_by_kernel = true});
@@ -78,6 +79,7 @@ class StackCollectorTest : public testing::Test {
   std::string unwanted_;
   uint64_t now_ = 10;
   uint64_t image_ = 1;
+  uint32_t weight_ = 1;
   int reads_ = 0;
   NoNames names_;
 };
@@ -105,6 +107,24 @@ TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
       "shop;app+0x600 1\n");
   EXPECT_EQ(profile.samples(), 3u);
   EXPECT_EQ(reads_, 1) << "a process is read once";
+}
+
+TEST_F(StackCollectorTest, SamplesCountForWhatTheyStandFor) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding, {.stacks = 1, .frames = 100, .owners = 100});
+  weight_ = 4;
+  add(collector, 5, {0x1100});
+  weight_ = 1;
+  add(collector, 5, {0x1100});
+  weight_ = 3;
+  add(collector, 5, {0x1200});
+  expect_balance(collector);
+  const Profile profile = collector.finish(names_);
+  EXPECT_EQ(stacks::folded(profile), "shop;[no room] 3\nshop;app+0x600 5\n");
+  EXPECT_EQ(profile.samples(), 3u);
+  EXPECT_EQ(profile.periods(), 8u);
 }
 
 TEST_F(StackCollectorTest, WhatIsMappedLaterIsReadAgain) {

@@ -130,6 +130,11 @@ Result<HostRules> host_rules(const Config& config) {
   return HostRules{.selection = std::move(*selection), .naming = std::move(*naming)};
 }
 
+Result<SamplingRates> sampling_rates(const ProfileConfig& config) {
+  auto rates = SamplingRates::make(config.frequency, config.rates, user_number);
+  return rates ? std::move(rates) : with_context("profile.rates", rates.error());
+}
+
 Live::Live(const Config& config, std::unique_ptr<KernelSide> kernel, HostRules rules)
     : config_(config), kernel_(std::move(kernel)) {
   host_ = std::make_unique<WatchedHost>(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "userspace/config/config.h"
+#include "userspace/inventory/sampling_rates.h"
 #include "userspace/pipeline/governing.h"
 #include "userspace/pipeline/pipeline.h"
 #include "userspace/pipeline/poller.h"
@@ -34,6 +35,9 @@ class Live : private PolicyTarget {
   // Takes over what may change while we run: the rules and the routes. On failure nothing has
   // changed. After start().
   Result<> apply(const Config& config);
+
+  // What the governor may slow down; before start(), and to outlive stop().
+  void govern(GovernedProfiles* profiles) { governing_->set_profiles(profiles); }
 
   // How many services have requests; none: they could not be asked for. Any thread, after start().
   std::optional<size_t> services();
@@ -64,6 +68,7 @@ class Live : private PolicyTarget {
 
 // What the configuration says of processes, users looked up. For WatchedHost::apply, too.
 Result<HostRules> host_rules(const Config& config);
+Result<SamplingRates> sampling_rates(const ProfileConfig& config);
 
 // This host's name, as metrics show it.
 std::string host_name();

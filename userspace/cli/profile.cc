@@ -82,6 +82,7 @@ void tell_counts(const ProfileSession::Made& made, const CpuSamples& samples, ui
       fmt::print(stderr, "; {} {}", count, what);
     }
   };
+  tell(of(SONDE_SAMPLES_thinned), "passed over, by --rate");
   tell(of(SONDE_SAMPLES_ring_full), "lost, the ring was full");
   tell(counts.misread, "not understood");
   tell(counts.collected.cut, "without their stack, for want of room");

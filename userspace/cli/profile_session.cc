@@ -104,11 +104,12 @@ void confine_session() {
 
 }  // namespace
 
-ProfileSession::ProfileSession(const ProfileConfig& wish, HostRules rules,
+ProfileSession::ProfileSession(const ProfileConfig& wish, HostRules rules, SamplingRates rates,
                                std::optional<Extractor> extractor,
                                std::unique_ptr<CpuSamples> samples)
     : wish_(wish),
       rules_(std::move(rules)),
+      rates_(std::move(rates)),
       extractor_(std::move(extractor)),
       samples_(std::move(samples)),
       store_(open_store()),
@@ -122,7 +123,11 @@ Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& confi
     return std::unexpected(rules.error());
   }
   const ProfileConfig& wish = config.profile;
-  auto samples = CpuSamples::open({.hz = wish.frequency, .force = wish.force});
+  auto rates = sampling_rates(wish);
+  if (!rates) {
+    return std::unexpected(rates.error());
+  }
+  auto samples = CpuSamples::open({.hz = rates->clock_hz(), .force = wish.force});
   if (!samples) {
     const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
     if (!lacking.empty()) {
@@ -130,8 +135,8 @@ Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& confi
     }
     return std::unexpected(samples.error());
   }
-  std::unique_ptr<ProfileSession> out(
-      new ProfileSession(wish, *std::move(rules), std::move(extractor), *std::move(samples)));
+  std::unique_ptr<ProfileSession> out(new ProfileSession(
+      wish, *std::move(rules), *std::move(rates), std::move(extractor), *std::move(samples)));
   if (config.security.confine) {
     confine_session();
   }
@@ -140,10 +145,10 @@ Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& confi
 
 Result<ProfileSession::Made> ProfileSession::make(uint64_t seconds, bool tell) {
   Host host(rules_);
-  auto profiling =
-      Profiling::begin(*samples_, store_ ? &*store_ : nullptr,
-                       {.pid = Pid{static_cast<uint32_t>(wish_.pid)}, .service = wish_.service},
-                       host.finder(), host.chooser());
+  auto profiling = Profiling::begin(
+      *samples_, store_ ? &*store_ : nullptr,
+      {.pid = Pid{static_cast<uint32_t>(wish_.pid)}, .service = wish_.service, .rates = rates_},
+      host.finder(), host.chooser());
   if (!profiling) {
     return std::unexpected(profiling.error());
   }

@@ -40,12 +40,13 @@ class ProfileSession {
   }
 
  private:
-  ProfileSession(const ProfileConfig& wish, HostRules rules, std::optional<Extractor> extractor,
-                 std::unique_ptr<CpuSamples> samples);
+  ProfileSession(const ProfileConfig& wish, HostRules rules, SamplingRates rates,
+                 std::optional<Extractor> extractor, std::unique_ptr<CpuSamples> samples);
   void name(Profiling& profiling, Made& out);
 
   const ProfileConfig wish_;
   const HostRules rules_;
+  const SamplingRates rates_;
   std::optional<Extractor> extractor_;
   const std::unique_ptr<CpuSamples> samples_;
   const std::optional<Store> store_;

@@ -39,14 +39,15 @@ pprof::ProfileForm flame_form() {
 
 }  // namespace
 
-ServedProfiles::ServedProfiles(const ProfileConfig& config, const SymbolsConfig& symbols)
-    : frequency_(config.frequency),
+ServedProfiles::ServedProfiles(const ProfileConfig& config, const SymbolsConfig& symbols,
+                               SamplingRates rates)
+    : rates_(std::move(rates)),
       opened_{.samples = nullptr,
               .extractor = start_extractor(symbols),
               .kallsyms = {},
               .lines = config.lines} {
   auto samples =
-      CpuSamples::open({.hz = config.frequency, .force = config.force, .row_bytes = kRowBytes});
+      CpuSamples::open({.hz = rates_.clock_hz(), .force = config.force, .row_bytes = kRowBytes});
   if (!samples) {
     why_not_ = samples.error().what;
     opened_.extractor.reset();
@@ -62,7 +63,7 @@ void ServedProfiles::start(WatchedHost& host) {
     return;
   }
   profiler_ = std::make_unique<HostProfiler>(
-      std::move(opened_), [&host](Pid pid) { return host.process_of(pid); },
+      std::move(opened_), rates_, [&host](Pid pid) { return host.process_of(pid); },
       [&host](const Process* process) { return !host.excludes(process); });
   desk_ = std::make_unique<ProfileDesk>([this](const ProfileOrder& order,
                                                const std::atomic<bool>& given_up) {
@@ -72,6 +73,12 @@ void ServedProfiles::start(WatchedHost& host) {
     }
     return profile;
   });
+}
+
+void ServedProfiles::set_rates(SamplingRates rates) {
+  if (profiler_ != nullptr) {
+    profiler_->set_rates(std::move(rates));
+  }
 }
 
 std::expected<std::unique_ptr<OrderedProfile>, ProfileRefusal> ServedProfiles::order(
@@ -114,7 +121,8 @@ Check ServedProfiles::check() const {
   }
   return {.name = "profiles",
           .state = CheckState::kOk,
-          .finding = fmt::format("when asked for, {} samples a second of each CPU", frequency_),
+          .finding = fmt::format("when asked for, at most {} samples a second of each CPU",
+                                 rates_.clock_hz()),
           .affects = {},
           .remedy = {}};
 }

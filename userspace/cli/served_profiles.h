@@ -21,13 +21,19 @@ class ServedProfiles : private ProfileSource {
  public:
   // Opens the sampler, and starts the process that reads files: before any thread runs. If there is
   // no sampler, every order is refused with the reason.
-  explicit ServedProfiles(const ProfileConfig& config, const SymbolsConfig& symbols = {});
+  ServedProfiles(const ProfileConfig& config, const SymbolsConfig& symbols, SamplingRates rates);
 
   // Ready to take orders: starts the thread. The host must live longer.
   void start(WatchedHost& host);
 
+  // From the next profile on.
+  void set_rates(SamplingRates rates);
+
   // /debug/pprof/... The server must not live longer.
   std::vector<HttpRoute> routes();
+  // After start(). Null: there is no sampler.
+  GovernedProfiles* governed() { return profiler_.get(); }
+
   // sonde.profile.*: nothing if there is no sampler. Any thread, after start().
   void append(std::vector<MetricFamily>& out) const;
   Check check() const;
@@ -35,7 +41,7 @@ class ServedProfiles : private ProfileSource {
  private:
   std::expected<std::unique_ptr<OrderedProfile>, ProfileRefusal> order(ProfileOrder order) override;
 
-  const uint64_t frequency_;
+  SamplingRates rates_;
   HostProfiler::Opened opened_;  // until start()
   std::string why_not_;          // empty: they can be had
   std::unique_ptr<HostProfiler> profiler_;

@@ -154,16 +154,25 @@ web::Options web_options(const Config& config) {
 }
 
 // What is wrong with a new configuration costs nothing but a message: the old one goes on.
-void take_over(const ConfigReader& read, Config& running, Live& live, web::WebServer* server) {
+void take_over(const ConfigReader& read, Config& running, Live& live, ServedProfiles* profiles,
+               web::WebServer* server) {
   const auto wanted = read();
   if (!wanted) {
     log::error("reload: nothing changed: {}", wanted.error().line());
     return;
   }
   Reload news = reload(running, *wanted);
+  auto rates = sampling_rates(news.config.profile);
+  if (!rates) {
+    log::error("reload: nothing changed: {}", rates.error().what);
+    return;
+  }
   if (auto applied = live.apply(news.config); !applied) {
     log::error("reload: nothing changed: {}", applied.error().what);
     return;
+  }
+  if (profiles != nullptr) {
+    profiles->set_rates(*std::move(rates));
   }
   if (server != nullptr) {
     if (auto reloaded = server->reload(); !reloaded) {
@@ -180,11 +189,11 @@ void take_over(const ConfigReader& read, Config& running, Live& live, web::WebSe
 }
 
 void wait_for_end(const Config& config, const ConfigReader& read, Live& live,
-                  web::WebServer* server) {
+                  ServedProfiles* profiles, web::WebServer* server) {
   Config running = config;
   int signal = wait_for_signal();
   for (; signal == SIGHUP; signal = wait_for_signal()) {
-    take_over(read, running, live, server);
+    take_over(read, running, live, profiles, server);
   }
   log::info("ending signal={}", signal);
 }
@@ -198,9 +207,13 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   std::atomic<bool> ready{false};
   std::atomic<web::WebServer*> serving{nullptr};
   // First, while there is little memory to be forked with.
-  auto profiles = config.web.profiles
-                      ? std::make_unique<ServedProfiles>(config.profile, config.symbols)
-                      : nullptr;
+  auto rates = sampling_rates(config.profile);
+  if (!rates) {
+    return failed(rates.error());
+  }
+  auto profiles = config.web.profiles ? std::make_unique<ServedProfiles>(
+                                            config.profile, config.symbols, *std::move(rates))
+                                      : nullptr;
   std::vector<DoorAttempt> attempts;
   auto live = Live::open(config, attempts);
   if (!live) {
@@ -213,6 +226,7 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   const Confinement confinement = confine_if_wanted(config, **live);
   if (profiles != nullptr) {
     profiles->start((*live)->host());
+    (*live)->govern(profiles->governed());
   }
   const auto more_metrics = [&serving, &profiles](std::vector<MetricFamily>& out) {
     if (const web::WebServer* web = serving.load()) {
@@ -239,7 +253,7 @@ int watch_host(const Config& config, const ConfigReader& read_again) {
   fmt::print(stderr, "{}",
              start_screen(config, **live, attempts, confinement, profiles.get(),
                           fmt::format("{}://{}:{}/metrics", scheme, host, (*server)->port())));
-  wait_for_end(config, read_again, **live, server->get());
+  wait_for_end(config, read_again, **live, profiles.get(), server->get());
   ready = false;
   (*live)->stop();
   serving = nullptr;  // the poller, which asks it, has ended
@@ -275,7 +289,7 @@ int record_host(const Config& config, const ConfigReader& read_again) {
       start_screen(config, **live, attempts, confinement, nullptr,
                    fmt::format("{}{}", config.record.tape,
                                config.record.raw ? " (raw: it holds secrets)" : " (redacted)")));
-  wait_for_end(config, read_again, **live, nullptr);
+  wait_for_end(config, read_again, **live, nullptr, nullptr);
   (*live)->stop();
   if (auto counts = (*live)->kernel().counters(); counts) {
     (*recorder)->counters(*counts);

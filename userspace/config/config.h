@@ -12,6 +12,7 @@
 #include "userspace/base/log.h"
 #include "userspace/model/doors.h"
 #include "userspace/model/naming_rule.h"
+#include "userspace/model/rate_rule.h"
 #include "userspace/model/selection_rule.h"
 
 namespace sonde {
@@ -91,9 +92,10 @@ struct ProfileConfig {
   std::string service;  // empty: every service
   uint64_t seconds = 30;
   uint64_t frequency = 49;  // samples a second of each CPU
-  std::string output;       // file; empty: chosen by the form; with every: a folder
-  uint64_t every = 0;       // seconds of each of many; 0: one profile
-  uint64_t keep = 1440;     // of them, as files
+  std::vector<RateRule> rates;
+  std::string output;    // file; empty: chosen by the form; with every: a folder
+  uint64_t every = 0;    // seconds of each of many; 0: one profile
+  uint64_t keep = 1440;  // of them, as files
   uint64_t keep_bytes = 1ull << 30;
   bool folded = false;
   bool text = false;

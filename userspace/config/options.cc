@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "userspace/config/naming_text.h"
+#include "userspace/config/rate_text.h"
 
 namespace sonde {
 namespace {
@@ -50,6 +51,10 @@ constexpr RuleListOption rules() {
 template <auto kAt>
 constexpr NamingListOption namings() {
   return {[](Config& c) -> std::vector<NamingRule>& { return kAt(c); }};
+}
+template <auto kAt>
+constexpr RateListOption rates() {
+  return {[](Config& c) -> std::vector<RateRule>& { return kAt(c); }};
 }
 
 // Names are not resolved: the port must be there before the network's name service is.
@@ -240,7 +245,10 @@ constexpr Option kOptions[] = {
      text<SONDE_AT(profile.flame)>()},
 
     {"profile.frequency", "frequency", kSampling, "N", "Samples a second of each CPU",
-     integer<SONDE_AT(profile.frequency)>(1, 1'000), false, 'F'},
+     integer<SONDE_AT(profile.frequency)>(1, kMostHz), true, 'F'},
+    {"profile.rates", "rate", kSampling, "RULE",
+     "How often some are sampled, such as service=cart,rate=199; 0: not at all",
+     rates<SONDE_AT(profile.rates)>(), true},
     {"profile.force", "force", kSampling, "",
      "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
     {"profile.lines", "lines", kSampling, "",

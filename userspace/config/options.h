@@ -79,9 +79,12 @@ struct RuleListOption {
 struct NamingListOption {
   std::vector<NamingRule>& (*of)(Config&);
 };
+struct RateListOption {
+  std::vector<RateRule>& (*of)(Config&);
+};
 
 using OptionKind = std::variant<FlagOption, IntegerOption, NumberOption, ChoiceOption, TextOption,
-                                TextListOption, RuleListOption, NamingListOption>;
+                                TextListOption, RuleListOption, NamingListOption, RateListOption>;
 
 struct Option {
   std::string_view path;  // in the file, words joined by dots; empty: not in the file

@@ -100,7 +100,8 @@ std::vector<std::pair<std::string_view, std::string>> rule_fields(const Selectio
   std::vector<std::pair<std::string_view, std::string>> fields = {{"exe", rule.executable},
                                                                   {"args", rule.arguments},
                                                                   {"user", rule.user},
-                                                                  {"cgroup", rule.cgroup}};
+                                                                  {"cgroup", rule.cgroup},
+                                                                  {"container", rule.container}};
   std::erase_if(fields, [](const auto& field) { return field.second.empty(); });
   std::string ports;
   for (const PortRange& range : rule.ports) {

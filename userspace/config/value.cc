@@ -12,6 +12,7 @@
 #include "userspace/config/naming_text.h"
 #include "userspace/config/nearest.h"
 #include "userspace/config/problems.h"
+#include "userspace/config/rate_text.h"
 #include "userspace/config/rule_text.h"
 
 namespace sonde {
@@ -110,7 +111,8 @@ bool is_list(const Option& option) {
 
 bool is_rule_list(const Option& option) {
   return std::holds_alternative<RuleListOption>(option.kind) ||
-         std::holds_alternative<NamingListOption>(option.kind);
+         std::holds_alternative<NamingListOption>(option.kind) ||
+         std::holds_alternative<RateListOption>(option.kind);
 }
 
 bool is_flag(const Option& option) { return std::holds_alternative<FlagOption>(option.kind); }
@@ -122,6 +124,8 @@ void clear_list(const Option& option, Config& config) {
     rules->of(config).clear();
   } else if (const auto* namings = std::get_if<NamingListOption>(&option.kind)) {
     namings->of(config).clear();
+  } else if (const auto* rates = std::get_if<RateListOption>(&option.kind)) {
+    rates->of(config).clear();
   }
 }
 
@@ -142,6 +146,18 @@ Wrong append_naming(const Option& option, NamingRule rule, Config& config) {
   if (rule.name.empty() && rule.name_space.empty() && rule.instance.empty() &&
       rule.labels.empty()) {
     return "a rule needs at least one of name, namespace, instance, labels";
+  }
+  if (list.size() == kMaxRules) {
+    return fmt::format("has more than {} rules", kMaxRules);
+  }
+  list.push_back(std::move(rule));
+  return std::nullopt;
+}
+
+Wrong append_rate(const Option& option, RateRule rule, Config& config) {
+  std::vector<RateRule>& list = std::get<RateListOption>(option.kind).of(config);
+  if (Wrong wrong = check_rate(rule)) {
+    return wrong;
   }
   if (list.size() == kMaxRules) {
     return fmt::format("has more than {} rules", kMaxRules);
@@ -218,6 +234,11 @@ Wrong set_value(const Option& option, std::string_view text, Config& config) {
             return rule ? append_naming(option, *std::move(rule), config)
                         : std::move(rule.error().what);
           },
+          [&](const RateListOption&) -> Wrong {
+            Result<RateRule> rule = parse_rate(text);
+            return rule ? append_rate(option, *std::move(rule), config)
+                        : std::move(rule.error().what);
+          },
       },
       option.kind);
 }
@@ -234,6 +255,7 @@ std::string value_text(const Option& option, const Config& config) {
           [&](const TextListOption& kind) { return fmt::format("{}", fmt::join(kind.of(c), ",")); },
           [&](const RuleListOption&) { return std::string(); },
           [&](const NamingListOption&) { return std::string(); },
+          [&](const RateListOption&) { return std::string(); },
       },
       option.kind);
 }
@@ -282,6 +304,7 @@ std::string domain_text(const Option& option) {
           [](const TextListOption&) -> std::string { return "a list of texts"; },
           [](const RuleListOption&) -> std::string { return "a list of rules"; },
           [](const NamingListOption&) -> std::string { return "a list of rules"; },
+          [](const RateListOption&) -> std::string { return "a list of rules"; },
       },
       option.kind);
 }

@@ -29,6 +29,7 @@ std::optional<std::string> set_value(const Option& option, std::string_view text
 // Appends a finished rule; for kinds other than rule lists this must not be called.
 std::optional<std::string> append_rule(const Option& option, SelectionRule rule, Config& config);
 std::optional<std::string> append_naming(const Option& option, NamingRule rule, Config& config);
+std::optional<std::string> append_rate(const Option& option, RateRule rule, Config& config);
 
 // The value that `config` holds, as it would be written; lists that are empty and texts that are:
 // "".

@@ -5,6 +5,7 @@
 
 #include "userspace/config/naming_text.h"
 #include "userspace/config/nearest.h"
+#include "userspace/config/rate_text.h"
 #include "userspace/config/rule_text.h"
 #include "userspace/config/sources.h"
 #include "userspace/config/value.h"
@@ -156,13 +157,25 @@ class Walker {
   }
 
   void append_rule_map(const Option& option, const YamlNode& map, std::string_view path) {
-    const bool naming = std::holds_alternative<NamingListOption>(option.kind);
-    NamingRule rule;
+    if (std::holds_alternative<NamingListOption>(option.kind)) {
+      append_map<NamingRule>(option, map, path, set_naming_field, append_naming);
+    } else if (std::holds_alternative<RateListOption>(option.kind)) {
+      append_map<RateRule>(option, map, path, set_rate_field, append_rate);
+    } else {
+      append_map<SelectionRule>(option, map, path, set_rule_field, append_rule);
+    }
+  }
+
+  template <typename Rule>
+  void append_map(const Option& option, const YamlNode& map, std::string_view path,
+                  std::optional<std::string> (*set_field)(std::string_view, std::string_view,
+                                                          Rule&),
+                  std::optional<std::string> (*append_to)(const Option&, Rule, Config&)) {
+    constexpr bool kNaming = std::is_same_v<Rule, NamingRule>;
+    Rule rule;
     const size_t before = problems_.count();
     const auto set = [&](std::string_view name, const YamlNode& value, int line) {
-      report(naming ? set_naming_field(name, value.text, rule)
-                    : set_rule_field(name, value.text, rule.match),
-             line, path);
+      report(set_field(name, value.text, rule), line, path);
     };
     for (const auto& [key_index, value_index] : map.children) {
       const YamlNode& key = tree_.nodes[key_index];
@@ -173,7 +186,7 @@ class Walker {
         for (const auto& [unused, item] : value.children) {
           set(key.text, tree_.nodes[item], tree_.nodes[item].line);
         }
-      } else if (value.kind == YamlNode::Kind::kMap && naming && key.text == "labels") {
+      } else if (value.kind == YamlNode::Kind::kMap && kNaming && key.text == "labels") {
         for (const auto& [label, text] : value.children) {
           set("label." + tree_.nodes[label].text, tree_.nodes[text], tree_.nodes[label].line);
         }
@@ -183,9 +196,7 @@ class Walker {
       }
     }
     if (problems_.count() == before) {
-      report(naming ? append_naming(option, std::move(rule), config_)
-                    : append_rule(option, std::move(rule.match), config_),
-             map.line, path);
+      report(append_to(option, std::move(rule), config_), map.line, path);
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include "userspace/config/naming_text.h"
 #include "userspace/config/options.h"
+#include "userspace/config/rate_text.h"
 #include "userspace/config/rule_text.h"
 #include "userspace/config/value.h"
 
@@ -50,6 +51,10 @@ std::vector<std::string> items_of(const Option& option, const Config& config) {
   } else if (const auto* namings = std::get_if<NamingListOption>(&option.kind)) {
     for (const NamingRule& rule : namings->of(c)) {
       items.push_back(rule_map(naming_fields(rule)));
+    }
+  } else if (const auto* rates = std::get_if<RateListOption>(&option.kind)) {
+    for (const RateRule& rule : rates->of(c)) {
+      items.push_back(rule_map(rate_fields(rule)));
     }
   }
   return items;

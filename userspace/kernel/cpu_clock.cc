@@ -71,7 +71,7 @@ Result<> CpuClock::open_on(int cpu) {
   attributes.size = sizeof(attributes);
   attributes.type = PERF_TYPE_SOFTWARE;
   attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-  attributes.sample_period = period_ns_;
+  attributes.sample_period = period_ns_ * slowness_;
   attributes.disabled = 1;
   Fd event = open_event(attributes, cpu);
   if (!event.ok()) {
@@ -130,7 +130,8 @@ size_t CpuClock::give_periods(double most_off) {
   std::uniform_real_distribution<double> off(1 - most_off, 1 + most_off);
   size_t taken = 0;
   for (const auto& [cpu, event] : events_) {
-    auto period = static_cast<uint64_t>(static_cast<double>(period_ns_) / off(random_));
+    const auto mean = static_cast<double>(period_ns_ * slowness_);
+    auto period = static_cast<uint64_t>(mean / off(random_));
     taken += ::ioctl(event.get(), PERF_EVENT_IOC_PERIOD, &period) == 0 ? 1 : 0;
   }
   return taken;
@@ -143,6 +144,11 @@ size_t CpuClock::draw_periods() {
 
 void CpuClock::set_hz(uint64_t hz) {
   period_ns_ = kSecond / std::max<uint64_t>(hz, 1);
+  (void)give_periods(0);
+}
+
+void CpuClock::slow_down(uint32_t times) {
+  slowness_ = std::max(times, 1u);
   (void)give_periods(0);
 }
 

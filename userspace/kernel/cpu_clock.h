@@ -27,6 +27,8 @@ class CpuClock {
   // Each clock goes on with another period: a program that keeps step with one would be seen at the
   // same point each time. To be called about once a second. How many took it.
   size_t draw_periods();
+  // From now on they ring so many times more seldom.
+  void slow_down(uint32_t times);
   // From now on. A profile's samples stand for one period each: not during one.
   void set_hz(uint64_t hz);
 
@@ -34,7 +36,7 @@ class CpuClock {
   // at each call.
   void follow_cpus();
 
-  // In the mean.
+  // In the mean, were they not slowed down.
   uint64_t period_ns() const { return period_ns_; }
   size_t cpus() const { return events_.size(); }
 
@@ -45,6 +47,7 @@ class CpuClock {
 
   int program_;
   uint64_t period_ns_;
+  uint32_t slowness_ = 1;
   bool running_ = false;
   std::minstd_rand random_{std::random_device{}()};
   std::map<int, Fd> events_;  // by CPU

@@ -36,4 +36,16 @@ Result<> SampleMaps::set_sampling(const sonde_sampling& sampling) const {
   return {};
 }
 
+bool SampleMaps::set_rate(uint32_t pid, const sonde_rate& rate) {
+  rated_.insert(pid);
+  return bpf_map_update_elem(rates_, &pid, &rate, BPF_ANY) == 0;
+}
+
+void SampleMaps::forget_rates() {
+  for (const uint32_t pid : rated_) {
+    (void)bpf_map_delete_elem(rates_, &pid);
+  }
+  rated_.clear();
+}
+
 }  // namespace sonde

@@ -49,12 +49,15 @@ struct ProfileStack {
   uint32_t owner = 0;            // place in Profile::owners
   std::vector<uint32_t> frames;  // places in Profile::frames, innermost first
   uint64_t samples = 0;
+  // What they stand for, in periods of the profile: more than one each of who was sampled more
+  // seldom than others.
+  uint64_t periods = samples;
 };
 
 struct Profile {
   uint64_t start_wall_ns = 0;
   uint64_t duration_ns = 0;
-  uint64_t period_ns = 0;  // of one CPU's time, that a sample stands for
+  uint64_t period_ns = 0;  // of one CPU's time: the least that a sample stands for
   std::vector<ProfileModule> modules;
   std::vector<ProfileFrame> frames;
   std::vector<ProfileOwner> owners;
@@ -64,6 +67,13 @@ struct Profile {
     uint64_t sum = 0;
     for (const ProfileStack& stack : stacks) {
       sum += stack.samples;
+    }
+    return sum;
+  }
+  uint64_t periods() const {
+    uint64_t sum = 0;
+    for (const ProfileStack& stack : stacks) {
+      sum += stack.periods;
     }
     return sum;
   }

@@ -35,6 +35,7 @@ struct StackSample {
   uint64_t started_ns = 0;  // since boot
   uint64_t image = 0;       // moves with each exec
   std::string_view name;    // of the thread; any bytes
+  uint32_t weight = 1;      // how many periods of the clock it stands for
   std::span<const uint64_t> kernel;
   std::span<const uint64_t> user;
   bool kernel_cut = false;  // it was deeper

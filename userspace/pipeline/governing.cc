@@ -47,7 +47,8 @@ Governing::Governing(const Budget& budget, KernelSide& kernel, WatchedHost& host
 void Governing::look() {
   const std::vector<Loud> noisy = loud();
   noise_.fade();
-  if (const auto step = governor_.look(spend(monotonic_ns()), noisy)) {
+  if (const auto step = governor_.look(spend(monotonic_ns()), noisy,
+                                       profiles_ != nullptr && profiles_->is_making())) {
     carry_out(*step);
   }
   std::erase_if(services_, [this](const auto& each) {
@@ -86,22 +87,32 @@ std::vector<Loud> Governing::loud() {
 }
 
 void Governing::carry_out(const Governor::Step& step) {
+  if (step.rate) {
+    profiles_->slow_down(step.down() ? kSlowness : 1);
+  } else {
+    restrain(step);
+  }
+  tell(step);
+}
+
+void Governing::restrain(const Governor::Step& step) {
   if (step.who.empty()) {
     kernel_.restrain(step.to);
   } else if (const auto found = services_.find(step.who); found != services_.end()) {
     host_.restrain(found->second, step.to);
     kernel_.restrain(governor_.restraint({}));
   }
+}
+
+void Governing::tell(const Governor::Step& step) const {
   const std::string_view whose = step.who.empty() ? "all services" : std::string_view(step.who);
   if (step.down()) {
-    log::warn(
-        "governor: over budget ({:.1f} % of CPU time, {:.0f} MiB): {} of {} given up, turns stay "
-        "counted",
-        governor_.cpu() * kPercent, static_cast<double>(governor_.memory_bytes()) / kMiB,
-        given_up_by(step.to), whose);
+    log::warn("governor: over budget ({:.1f} % of CPU time, {:.0f} MiB): {} of {} given up, {}",
+              governor_.cpu() * kPercent, static_cast<double>(governor_.memory_bytes()) / kMiB,
+              given_up_by(step), whose, step.rate ? "shares stay true" : "turns stay counted");
   } else {
     log::info("governor: calm again ({:.1f} % of CPU time): {} of {} taken back",
-              governor_.cpu() * kPercent, given_up_by(step.from), whose);
+              governor_.cpu() * kPercent, given_up_by(step), whose);
   }
 }
 
@@ -136,6 +147,9 @@ void Governing::append(std::vector<MetricFamily>& out) const {
     held.points.push_back({labels(std::move(of)), level(name)});
   }
   out.push_back(std::move(held));
+  out.push_back(gauge("sonde.governor.profile.slowness", "1",
+                      "So many times more seldom than was asked for profiles are sampled",
+                      governor_.profiles_slowed() ? kSlowness : 1));
   MetricFamily steps =
       family("sonde.governor.steps", "", "Times that something was given up or taken back",
              MetricKind::kCounter);

@@ -20,12 +20,26 @@
 
 namespace sonde {
 
+// Profiles that are made while the governor looks on. Any thread.
+class GovernedProfiles {
+ public:
+  virtual ~GovernedProfiles() = default;
+  virtual bool is_making() const = 0;
+  // Samples come so many times more seldom, in what is being made and in what comes.
+  virtual void slow_down(uint32_t times) = 0;
+};
+
 class Governing {
  public:
   static constexpr uint32_t kLookEveryMs = 1000;
+  // So many times more seldom profiles are sampled when their rate is given up.
+  static constexpr uint32_t kSlowness = 4;
 
   // Both must outlive it.
   Governing(const Budget& budget, KernelSide& kernel, WatchedHost& host);
+
+  // Must outlive the last look(). Null: none are made.
+  void set_profiles(GovernedProfiles* profiles) { profiles_ = profiles; }
 
   void heard(std::span<const uint8_t> record) { noise_.heard(record); }
   // To be called every so often while there are records.
@@ -36,9 +50,12 @@ class Governing {
   Spending spend(uint64_t now_ns);
   std::vector<Loud> loud();
   void carry_out(const Governor::Step& step);
+  void restrain(const Governor::Step& step);
+  void tell(const Governor::Step& step) const;
 
   KernelSide& kernel_;
   WatchedHost& host_;
+  GovernedProfiles* profiles_ = nullptr;
   Governor governor_;
   Noise noise_;
   uint64_t own_ns_ = 0;

@@ -21,11 +21,14 @@ Restraint next(Restraint restraint) {
 
 }  // namespace
 
-std::string_view given_up_by(Restraint restraint) {
-  return kGivenUp[static_cast<size_t>(restraint)];
+std::string_view given_up_by(const Governor::Step& step) {
+  return step.rate ? "rate of profiles"
+                   : kGivenUp[static_cast<size_t>(step.down() ? step.to : step.from)];
 }
 
-std::optional<Governor::Step> Governor::look(const Spending& now, std::span<const Loud> loud) {
+std::optional<Governor::Step> Governor::look(const Spending& now, std::span<const Loud> loud,
+                                             bool profiling) {
+  profiling_ = profiling;
   keep(now);
   const uint64_t span = readings_.back().time_ns - readings_.front().time_ns;
   if (span < kSettleNs) {
@@ -76,10 +79,12 @@ bool Governor::is_calm() const {
 Restraint Governor::restraint(std::string_view who) const {
   Restraint holds = Restraint::kNone;
   for (const Step& step : given_up_) {
-    holds = step.who == who ? step.to : holds;
+    holds = step.who == who && !step.rate ? step.to : holds;
   }
   return holds;
 }
+
+bool Governor::profiles_slowed() const { return std::ranges::any_of(given_up_, &Step::rate); }
 
 size_t Governor::alone() const {
   std::set<std::string_view> names;
@@ -90,19 +95,28 @@ size_t Governor::alone() const {
   return names.size();
 }
 
+// The rate of profiles goes before anybody's heads.
 std::optional<Governor::Step> Governor::step_down(std::span<const Loud> loud) {
+  auto step = next_restraint(loud);
+  if (profiling_ && !profiles_slowed() && (!step || step->to == kLast)) {
+    step = {.who = {}, .from = Restraint::kNone, .to = Restraint::kHeads, .rate = true};
+  }
+  return step ? done(*std::move(step)) : std::nullopt;
+}
+
+std::optional<Governor::Step> Governor::next_restraint(std::span<const Loud> loud) const {
   const Restraint all = restraint({});
   for (const Loud& one : loud) {
     const Restraint own = std::max(restraint(one.who), all);
     const bool has_room = restraint(one.who) != Restraint::kNone || alone() < kMostAlone;
     if (one.share >= kLoud && own < kLast && has_room) {
-      return done({.who = one.who, .from = own, .to = next(own)});
+      return Step{.who = one.who, .from = own, .to = next(own)};
     }
   }
   if (all == kLast) {
     return std::nullopt;
   }
-  return done({.who = {}, .from = all, .to = next(all)});
+  return Step{.who = {}, .from = all, .to = next(all)};
 }
 
 std::optional<Governor::Step> Governor::step_up() {
@@ -113,7 +127,7 @@ std::optional<Governor::Step> Governor::step_up() {
   given_up_.pop_back();
   std::swap(back.from, back.to);
   // Before it came the restraint on itself, or only that on all.
-  back.to = restraint(back.who);
+  back.to = back.rate ? Restraint::kNone : restraint(back.who);
   return done(std::move(back));
 }
 

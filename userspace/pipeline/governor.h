@@ -50,14 +50,16 @@ class Governor {
     std::string who;  // empty: everybody
     Restraint from = Restraint::kNone;
     Restraint to = Restraint::kNone;
+    // It is the rate of profiles, and of nothing that ships: from nothing to something, or back.
+    bool rate = false;
     bool down() const { return to > from; }
   };
 
   Governor(const Budget& budget, size_t cpus) : budget_(budget), cpus_(cpus) {}
 
-  // The next reading, and who was loud since the last one, the loudest first. What is returned is
-  // to be done.
-  std::optional<Step> look(const Spending& now, std::span<const Loud> loud);
+  // The next reading, and who was loud since the last one, the loudest first; whether a profile is
+  // being made. What is returned is to be done.
+  std::optional<Step> look(const Spending& now, std::span<const Loud> loud, bool profiling = false);
 
   // As of the last reading.
   double cpu() const { return cpu_; }
@@ -65,8 +67,11 @@ class Governor {
   const Budget& budget() const { return budget_; }
   bool over_budget() const;
   Restraint restraint(std::string_view who) const;
+  bool profiles_slowed() const;
   // Over budget, and nothing left to give up.
-  bool at_its_end() const { return over_budget() && restraint({}) == kLast; }
+  bool at_its_end() const {
+    return over_budget() && restraint({}) == kLast && (!profiling_ || profiles_slowed());
+  }
   uint64_t steps_down() const { return steps_down_; }
   uint64_t steps_up() const { return steps_up_; }
 
@@ -81,6 +86,8 @@ class Governor {
   void keep(const Spending& now);
   bool is_calm() const;
   std::optional<Step> step_down(std::span<const Loud> loud);
+  // What would be given up next of what ships.
+  std::optional<Step> next_restraint(std::span<const Loud> loud) const;
   std::optional<Step> step_up();
   std::optional<Step> done(Step step);
   size_t alone() const;
@@ -90,6 +97,7 @@ class Governor {
   std::deque<Spending> readings_;  // since the last step, at most kCalmNs of them and one before
   double cpu_ = 0;                 // share spent in their time
   std::vector<Step> given_up_;     // steps down that hold, in order
+  bool profiling_ = false;         // at the last reading
   uint64_t last_step_ns_ = 0;
   bool last_was_up_ = false;
   uint64_t calm_ns_ = kCalmNs;
@@ -97,7 +105,7 @@ class Governor {
   uint64_t steps_up_ = 0;
 };
 
-// What that step gives up beyond the one before, in a word.
-std::string_view given_up_by(Restraint restraint);
+// What the step gives up, or takes back, in a word or two.
+std::string_view given_up_by(const Governor::Step& step);
 
 }  // namespace sonde

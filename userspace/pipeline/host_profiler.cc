@@ -48,6 +48,18 @@ class LinesWhileWanted : public FrameLines {
   const std::atomic<bool>& given_up_;
 };
 
+// Says so as long as it lives.
+class Making {
+ public:
+  explicit Making(std::atomic<bool>& making) : making_(making) { making_ = true; }
+  ~Making() { making_ = false; }
+  Making(const Making&) = delete;
+  Making& operator=(const Making&) = delete;
+
+ private:
+  std::atomic<bool>& making_;
+};
+
 MetricFamily counter(std::string name, std::string help) {
   return {.name = std::move(name),
           .unit = "",
@@ -59,13 +71,32 @@ MetricFamily counter(std::string name, std::string help) {
 
 }  // namespace
 
-HostProfiler::HostProfiler(Opened opened, FindProcess find, WantProcess want)
-    : opened_(std::move(opened)), find_(std::move(find)), want_(std::move(want)) {}
+HostProfiler::HostProfiler(Opened opened, SamplingRates rates, FindProcess find, WantProcess want)
+    : opened_(std::move(opened)),
+      find_(std::move(find)),
+      want_(std::move(want)),
+      rates_(std::move(rates)) {}
+
+void HostProfiler::set_rates(SamplingRates rates) {
+  const std::lock_guard lock(mutex_);
+  rates_ = std::move(rates);
+}
 
 Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<bool>& given_up) {
+  SamplingRates rates;
+  {
+    const std::lock_guard lock(mutex_);
+    rates = rates_;
+  }
+  const Making making(making_);
+  uint32_t slowness = slowness_;
+  if (auto slowed = opened_.samples->slow_down(slowness); !slowed) {
+    return std::unexpected(slowed.error());
+  }
   // No files may be made: rows are kept in memory.
   auto profiling = Profiling::begin(
-      *opened_.samples, nullptr, {.pid = Pid{order.pid}, .service = order.service}, find_, want_);
+      *opened_.samples, nullptr,
+      {.pid = Pid{order.pid}, .service = order.service, .rates = std::move(rates)}, find_, want_);
   if (!profiling) {
     return std::unexpected(profiling.error());
   }
@@ -74,6 +105,10 @@ Result<Profile> HostProfiler::make(const ProfileOrder& order, const std::atomic<
     std::this_thread::sleep_for(
         std::chrono::nanoseconds(std::min((*profiling)->rest_ns(), end - now)));
     (*profiling)->read();
+    if (const uint32_t wanted = slowness_; wanted != slowness) {
+      slowness = wanted;
+      (void)(*profiling)->slow_down(slowness);
+    }
   }
   if (auto stopped = (*profiling)->stop(); !stopped) {
     return std::unexpected(stopped.error());
@@ -101,6 +136,7 @@ void HostProfiler::add_lines(Extractor& extractor, Profiling& profiling, Profile
 void HostProfiler::book(const ProfilingCounts& counts, bool given_up) {
   const std::lock_guard lock(mutex_);
   fates_.taken += counts.kernel[SONDE_SAMPLES_taken];
+  fates_.thinned += counts.kernel[SONDE_SAMPLES_thinned];
   fates_.ring_full += counts.kernel[SONDE_SAMPLES_ring_full];
   fates_.misread += counts.misread;
   fates_.copied += counts.unwound.copied;
@@ -119,8 +155,8 @@ void HostProfiler::append(std::vector<MetricFamily>& out) const {
     const std::lock_guard lock(mutex_);
     now = fates_;
   }
-  MetricFamily& taken = out.emplace_back(
-      counter("sonde.profile.samples.taken", "Samples that the kernel side took for profiles."));
+  MetricFamily& taken = out.emplace_back(counter(
+      "sonde.profile.samples.taken", "Times that a clock found a process that is profiled."));
   taken.points.push_back({std::make_shared<const Labels>(), now.taken});
   MetricFamily& fates =
       out.emplace_back(counter("sonde.profile.samples", "What became of the samples taken."));
@@ -130,6 +166,7 @@ void HostProfiler::append(std::vector<MetricFamily>& out) const {
   };
   add("profiled", now.profiled);
   add("without_stack", now.without_stack);
+  add("thinned", now.thinned);
   add("unwanted", now.unwanted);
   add("given_up", now.given_up);
   add("ring_full", now.ring_full);

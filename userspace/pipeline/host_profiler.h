@@ -14,12 +14,13 @@
 #include "userspace/base/fd.h"
 #include "userspace/extraction/extractor.h"
 #include "userspace/model/metrics.h"
+#include "userspace/pipeline/governing.h"
 #include "userspace/pipeline/host_lines.h"
 #include "userspace/pipeline/profiling.h"
 
 namespace sonde {
 
-class HostProfiler {
+class HostProfiler : public GovernedProfiles {
  public:
   // What is opened before privileges are given up. extractor, kallsyms: as HostNames has them; each
   // may be none.
@@ -29,10 +30,16 @@ class HostProfiler {
     Fd kallsyms;
     bool lines = true;  // lines of source are told to who asks for them
   };
-  HostProfiler(Opened opened, FindProcess find, WantProcess want);
+  HostProfiler(Opened opened, SamplingRates rates, FindProcess find, WantProcess want);
 
   // One thread. Returns soon after given_up.
   Result<Profile> make(const ProfileOrder& order, const std::atomic<bool>& given_up);
+
+  // From the next profile on. Any thread.
+  void set_rates(SamplingRates rates);
+
+  bool is_making() const override { return making_; }
+  void slow_down(uint32_t times) override { slowness_ = times; }
 
   // sonde.profile.samples.taken, sonde.profile.samples {fate}: the same sum;
   // sonde.profile.stacks.copied, sonde.profile.lines.late. Any thread.
@@ -41,6 +48,7 @@ class HostProfiler {
  private:
   struct Fates {
     uint64_t taken = 0;
+    uint64_t thinned = 0;
     uint64_t profiled = 0;
     uint64_t without_stack = 0;
     uint64_t unwanted = 0;
@@ -58,7 +66,10 @@ class HostProfiler {
   LateFiles late_;
   const FindProcess find_;
   const WantProcess want_;
-  mutable std::mutex mutex_;  // guards fates_; held for moments only
+  std::atomic<bool> making_{false};
+  std::atomic<uint32_t> slowness_{1};
+  mutable std::mutex mutex_;  // guards the next two; held for moments only
+  SamplingRates rates_;
   Fates fates_;
   std::atomic<uint64_t> late_lines_{0};  // files
 };

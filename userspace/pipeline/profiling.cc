@@ -15,23 +15,29 @@ namespace {
 constexpr uint32_t kMostStacksPerSecond = 128;
 constexpr uint64_t kLookForCpusNs = 1'000'000'000;
 
-WantProcess wanted(const std::string& service, WantProcess may) {
-  return [service, may = std::move(may)](const Process* process) {
-    if (!service.empty() &&
-        (process == nullptr || process->service == nullptr ||
-         (process->service->name != service && process->service->job != service))) {
-      return false;
-    }
-    return may(process);
-  };
+WantProcess wanted(const ProfileWish& wish, WantProcess may) {
+  return
+      [service = wish.service, rates = wish.rates, may = std::move(may)](const Process* process) {
+        if (!service.empty() &&
+            (process == nullptr || process->service == nullptr ||
+             (process->service->name != service && process->service->job != service))) {
+          return false;
+        }
+        return rates.one_in(process) != 0 && may(process);
+      };
 }
 
 }  // namespace
 
-Profiling::Profiling(CpuSamples& samples, const Store* store, FindProcess&& find,
-                     WantProcess&& want)
+Profiling::Profiling(CpuSamples& samples, const Store* store, const ProfileWish& wish,
+                     FindProcess&& find, WantProcess&& want)
     : samples_(samples),
-      processes_(std::move(find), std::move(want)),
+      rates_(wish.rates),
+      processes_(
+          std::move(find), std::move(want), [](Pid pid) { return read_mappings(pid); },
+          [this](const StackSample& first, const Process* known, bool wanted) {
+            meet(first, known, wanted);
+          }),
       unwinding_(processes_, samples.unwind(), store),
       collector_(processes_, unwinding_) {}
 
@@ -39,7 +45,7 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const S
                                                     const ProfileWish& wish, FindProcess find,
                                                     WantProcess may) {
   std::unique_ptr<Profiling> out(
-      new Profiling(samples, store, std::move(find), wanted(wish.service, std::move(may))));
+      new Profiling(samples, store, wish, std::move(find), wanted(wish, std::move(may))));
   const auto before = samples.counts();
   if (!before) {
     return std::unexpected(before.error());
@@ -48,13 +54,22 @@ Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const S
   out->counts_.misread = samples.misread();
   out->began_ns_ = out->looked_for_cpus_ns_ = monotonic_ns();
   out->began_wall_ns_ = wall_ns();
-  if (auto started = samples.start(wish.pid, kMostStacksPerSecond); !started) {
+  samples.set_hz(wish.rates.clock_hz());
+  const auto started = samples.start(wish.pid, kMostStacksPerSecond, wish.rates.usual_one_in());
+  if (!started) {
     return std::unexpected(started.error());
   }
   return out;
 }
 
 Profiling::~Profiling() { samples_.stop(); }
+
+void Profiling::meet(const StackSample& first, const Process* known, bool wanted) {
+  const uint32_t one_in = wanted ? rates_.one_in(known) : 0;
+  if (one_in != rates_.usual_one_in()) {
+    (void)samples_.set_one_in(first, one_in);
+  }
+}
 
 void Profiling::read() {
   const uint64_t copied = unwinding_.counts().copied;

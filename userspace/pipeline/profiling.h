@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "userspace/inventory/sampling_rates.h"
 #include "userspace/model/profile.h"
 #include "userspace/pipeline/frame_lines.h"
 #include "userspace/pipeline/frame_names.h"
@@ -20,7 +21,7 @@ struct ProfileWish {
   std::string service;  // empty: every one
 };
 
-// What became of the samples: taken = lost + collected.seen + misread.
+// What became of the samples: taken = thinned + lost + collected.seen + misread.
 struct ProfilingCounts {
   SampleCounts kernel{};  // by sonde_sample_counter
   CollectorCounts collected;
@@ -45,6 +46,8 @@ class Profiling {
   ~Profiling();
 
   void read();
+  // From now on there are so many times fewer samples, each of which weighs as much more.
+  Result<> slow_down(uint32_t times) { return samples_.slow_down(times); }
   // Ends the sampling and closes the books. Once.
   Result<> stop();
   // What was sampled, with names. Once, after stop().
@@ -56,9 +59,13 @@ class Profiling {
   const ProfilingCounts& counts() const { return counts_; }
 
  private:
-  Profiling(CpuSamples& samples, const Store* store, FindProcess&& find, WantProcess&& want);
+  Profiling(CpuSamples& samples, const Store* store, const ProfileWish& wish, FindProcess&& find,
+            WantProcess&& want);
+  // Who is not sampled as all others: so that the kernel side passes over whom nobody asked for.
+  void meet(const StackSample& first, const Process* known, bool wanted);
 
   CpuSamples& samples_;
+  const SamplingRates rates_;
   SampledProcesses processes_;
   Unwinding unwinding_;
   StackCollector collector_;

@@ -76,6 +76,9 @@ SampledProcess* SampledProcesses::of(const StackSample& sample) {
   process.first_ns = sample.time_ns;
   const auto known = find_(sample.pid);
   process.wanted = want_(known.get());
+  if (meet_) {
+    meet_(sample, known.get(), process.wanted);
+  }
   if (known != nullptr) {
     process.service = known->program;
     if (known->service != nullptr) {

@@ -48,6 +48,9 @@ struct SampledProcess {
 using FindProcess = std::function<std::shared_ptr<const Process>(Pid)>;
 // Whether somebody wants to see it; null for a process that was gone before it could be read.
 using WantProcess = std::function<bool(const Process*)>;
+// Told of each program when its first sample comes. Null: it is gone.
+using MeetProcess =
+    std::function<void(const StackSample& first, const Process* known, bool wanted)>;
 using ReadMappings = std::function<Result<Mappings>(Pid)>;
 
 class SampledProcesses {
@@ -62,8 +65,11 @@ class SampledProcesses {
 
   SampledProcesses(
       FindProcess find, WantProcess want,
-      ReadMappings read = [](Pid pid) { return read_mappings(pid); })
-      : find_(std::move(find)), want_(std::move(want)), read_(std::move(read)) {}
+      ReadMappings read = [](Pid pid) { return read_mappings(pid); }, MeetProcess meet = {})
+      : find_(std::move(find)),
+        want_(std::move(want)),
+        read_(std::move(read)),
+        meet_(std::move(meet)) {}
 
   // Null: there are too many.
   SampledProcess* of(const StackSample& sample);
@@ -89,6 +95,7 @@ class SampledProcesses {
   const FindProcess find_;
   const WantProcess want_;
   const ReadMappings read_;
+  const MeetProcess meet_;
   LiveMappings live_;
   bool followed_ = false;  // there are events: else what was read is soon old
   ModuleTable modules_;

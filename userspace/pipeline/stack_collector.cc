@@ -88,20 +88,20 @@ bool StackCollector::collect_frames(SampledProcess& process, const StackSample& 
   return std::ranges::find(scratch_, kNone) == scratch_.end();
 }
 
-bool StackCollector::count(uint32_t owner, std::span<const uint32_t> frames) {
+bool StackCollector::count(uint32_t owner, std::span<const uint32_t> frames, uint32_t weight) {
   std::string key(sizeof(owner) + frames.size_bytes(), '\0');
   std::memcpy(key.data(), &owner, sizeof(owner));
   if (!frames.empty()) {
     std::memcpy(key.data() + sizeof(owner), frames.data(), frames.size_bytes());
   }
   if (const auto found = stacks_.find(key); found != stacks_.end()) {
-    found.value()++;
+    found.value().add(weight);
     return true;
   }
   if (stacks_.size() >= limits_.stacks) {
     return false;
   }
-  stacks_.emplace(std::move(key), 1);
+  stacks_[std::move(key)].add(weight);
   return true;
 }
 
@@ -113,7 +113,8 @@ void StackCollector::add(const StackSample& sample) {
     return;
   }
   const uint32_t owner = owner_of(process, sample.thread, sample.name);
-  if (process != nullptr && collect_frames(*process, sample) && count(owner, scratch_)) {
+  if (process != nullptr && collect_frames(*process, sample) &&
+      count(owner, scratch_, sample.weight)) {
     counts_.kept++;
     return;
   }
@@ -139,7 +140,7 @@ Profile StackCollector::finish(FrameNames& names) {
                           .function = name.empty() ? place_name(module, place.offset) : name};
   }
   out.owners = std::move(owners_);
-  for (const auto& [key, samples] : stacks_) {
+  for (const auto& [key, met] : stacks_) {
     ProfileStack stack;
     std::memcpy(&stack.owner, key.data(), sizeof(stack.owner));
     stack.frames.resize((key.size() - sizeof(stack.owner)) / sizeof(uint32_t));
@@ -147,14 +148,16 @@ Profile StackCollector::finish(FrameNames& names) {
       std::memcpy(stack.frames.data(), key.data() + sizeof(stack.owner),
                   stack.frames.size() * sizeof(uint32_t));
     }
-    stack.samples = samples;
+    stack.samples = met.samples;
+    stack.periods = met.periods;
     out.stacks.push_back(std::move(stack));
   }
   if (!cut_.empty()) {
     const auto no_room = static_cast<uint32_t>(out.frames.size());
     out.frames.push_back({.module = ModuleTable::kUnknown, .offset = 0, .function = "[no room]"});
-    for (const auto& [owner, samples] : cut_) {
-      out.stacks.push_back({.owner = owner, .frames = {no_room}, .samples = samples});
+    for (const auto& [owner, met] : cut_) {
+      out.stacks.push_back(
+          {.owner = owner, .frames = {no_room}, .samples = met.samples, .periods = met.periods});
     }
   }
   return out;

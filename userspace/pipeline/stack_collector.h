@@ -60,7 +60,7 @@ class StackCollector {
   uint32_t frame_of(SampledProcess& process, uint64_t address, uint64_t now_ns);
   // The places of the sample's stack; false: one of them found no room.
   bool collect_frames(SampledProcess& process, const StackSample& sample);
-  bool count(uint32_t owner, std::span<const uint32_t> frames);
+  bool count(uint32_t owner, std::span<const uint32_t> frames, uint32_t weight);
 
   SampledProcesses& processes_;
   Unwinding& unwinding_;
@@ -70,10 +70,18 @@ class StackCollector {
   std::map<OwnerKey, uint32_t> owner_numbers_;
   std::vector<CodePlace> frames_;
   std::map<CodePlace, uint32_t> frame_numbers_;
+  struct Met {
+    uint64_t samples = 0;
+    uint64_t periods = 0;
+    void add(uint32_t weight) {
+      samples++;
+      periods += weight;
+    }
+  };
   KnownFrames known_;
   // By the owner and the frames, as bytes.
-  tsl::robin_map<std::string, uint64_t> stacks_;
-  std::map<uint32_t, uint64_t> cut_;  // by owner
+  tsl::robin_map<std::string, Met> stacks_;
+  std::map<uint32_t, Met> cut_;  // by owner
   std::vector<uint32_t> scratch_;
 };
 

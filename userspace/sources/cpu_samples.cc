@@ -91,14 +91,16 @@ Result<std::unique_ptr<CpuSamples>> CpuSamples::open(const CpuSamplesOptions& op
 
 CpuSamples::~CpuSamples() { clock_.stop(); }
 
-Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second) {
+Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second, uint32_t one_in) {
   read({});
   if (unwind_) {
     unwind_->forget_all();
   }
-  const sonde_sampling wanted{.only_pid = static_cast<uint32_t>(only),
-                              .stacks_per_second = stacks_per_second};
-  if (auto done = maps_.set_sampling(wanted); !done) {
+  maps_.forget_rates();
+  wanted_.only_pid = static_cast<uint32_t>(only);
+  wanted_.stacks_per_second = stacks_per_second;
+  wanted_.one_in = one_in;
+  if (auto done = maps_.set_sampling(wanted_); !done) {
     return done;
   }
   if (side_band_ != nullptr) {
@@ -112,6 +114,19 @@ void CpuSamples::stop() {
   if (side_band_ != nullptr) {
     side_band_->stop();
   }
+}
+
+bool CpuSamples::set_one_in(const StackSample& sample, uint32_t one_in) {
+  return maps_.set_rate(
+      static_cast<uint32_t>(sample.pid),
+      {.started_ns = sample.started_ns, .image = sample.image, .one_in = one_in, .pad = 0});
+}
+
+// Between the two a ring may weigh what it did not: one of each CPU.
+Result<> CpuSamples::slow_down(uint32_t times) {
+  wanted_.weight = std::max(times, 1u);
+  clock_.slow_down(wanted_.weight);
+  return maps_.set_sampling(wanted_);
 }
 
 void CpuSamples::keep(uint64_t time_ns, std::span<const uint8_t> bytes, bool event) {

@@ -45,9 +45,10 @@ class CpuSamples : private RecordReader {
   ~CpuSamples() override;
 
   // Begins to sample: one process, or all (0). Where unwinding needs what unwind() was not told
-  // yet, at most so many stacks a second of each CPU are copied. What an earlier sampling left in
-  // the ring is thrown away, and what unwind() was told.
-  Result<> start(Pid only, uint32_t stacks_per_second = 0);
+  // yet, at most so many stacks a second of each CPU are copied. Of so many rings of the clock that
+  // meet a process one is taken (0: none), unless it has a rate of its own. What an earlier
+  // sampling left in the ring is thrown away, and what unwind() and set_one_in() were told.
+  Result<> start(Pid only, uint32_t stacks_per_second = 0, uint32_t one_in = 1);
   // Ends it. What was sampled until then stays to be read.
   void stop();
 
@@ -60,6 +61,11 @@ class CpuSamples : private RecordReader {
     clock_.follow_cpus();
     return clock_.draw_periods();
   }
+  // The process of the sample, until it executes another program. False: the kernel side does not
+  // take it, and samples it like all others.
+  bool set_one_in(const StackSample& sample, uint32_t one_in);
+  // From now on the clocks ring so many times more seldom, and each sample weighs as much more.
+  Result<> slow_down(uint32_t times);
   // Samples a second of each CPU; not while it samples.
   void set_hz(uint64_t hz) { clock_.set_hz(hz); }
 
@@ -78,6 +84,7 @@ class CpuSamples : private RecordReader {
   // REQUIRES: unwind() is there. How full it is.
   UnwindMaps& unwind_maps() { return *unwind_maps_; }
 
+  // Of a sample of weight 1.
   uint64_t period_ns() const { return clock_.period_ns(); }
   size_t cpus() const { return clock_.cpus(); }
   std::vector<ProgramFacts> programs() const { return object_->programs(); }
@@ -113,6 +120,7 @@ class CpuSamples : private RecordReader {
   std::vector<uint64_t> words_;
   // By CPU: of the stack whose sample comes next.
   std::map<uint32_t, std::span<const uint8_t>> stacks_;
+  sonde_sampling wanted_{.only_pid = 0, .stacks_per_second = 0, .one_in = 1, .weight = 1};
   uint64_t misread_ = 0;
   uint64_t stacks_alone_ = 0;
 };

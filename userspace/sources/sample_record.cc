@@ -32,7 +32,7 @@ std::optional<StackSample> read_sample(std::span<const uint8_t> record) {
   const size_t frames = (record.size() - SONDE_SAMPLE_HEAD) / sizeof(uint64_t);
   if (!head || head->pid == 0 || head->kernel_frames > SONDE_SAMPLE_KERNEL_FRAMES ||
       head->user_frames > SONDE_SAMPLE_USER_FRAMES || head->end >= SONDE_STEP_KINDS ||
-      size_t{head->kernel_frames} + head->user_frames > frames) {
+      size_t{head->kernel_frames} + head->user_frames > frames || head->weight == 0) {
     return std::nullopt;
   }
   const auto* name = reinterpret_cast<const char*>(record.data() + offsetof(sonde_sample, name));
@@ -46,6 +46,7 @@ std::optional<StackSample> read_sample(std::span<const uint8_t> record) {
       .started_ns = head->started_ns,
       .image = head->image,
       .name = {name, strnlen(name, sizeof(head->name))},
+      .weight = head->weight,
       .kernel = {first, head->kernel_frames},
       .user = {first + head->kernel_frames, head->user_frames},
       .kernel_cut = (head->flags & SONDE_SAMPLE_KERNEL_CUT) != 0,
