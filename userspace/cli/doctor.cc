@@ -2,19 +2,23 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "userspace/cli/command.h"
 #include "userspace/cli/confinement.h"
 #include "userspace/cli/door_checks.h"
 #include "userspace/cli/feature_checks.h"
 #include "userspace/cli/machine_checks.h"
 #include "userspace/cli/privileges.h"
+#include "userspace/cli/profile_checks.h"
 #include "userspace/cli/tcp_health_check.h"
 #include "userspace/sources/kernel_side.h"
 
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kWeb, OptionGroup::kKernel};
+constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kWeb, OptionGroup::kKernel,
+                                   OptionGroup::kSampling};
 
 // loaded: a door was opened, so that nothing that is needed for it is missing.
 Check privileges_check(bool loaded) {
@@ -91,6 +95,9 @@ int run(const Config& config, const Arguments& /*arguments*/) {
   }
   machine.add(privileges_check(!best.empty()));
   features.add(metrics_check(config.web.listen));
+  for (Check& check : profile_checks(config.profile)) {
+    features.add(std::move(check));
+  }
   // From here on doctor is as confined as `sonde run` once it watches: what follows is done so.
   if (!best.empty()) {
     features.add(config.security.confine
