@@ -13,8 +13,8 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
-from busy import FLAGS, SHARES, SOURCE, Busy, folded, profile, within_sampling_error
-from harness import SONDE, need_programs, run_scenarios
+from busy import FLAGS, SHARES, SOURCE, Busy, decoded, folded, profile, samples_of, within_sampling_error
+from harness import SONDE, Recorder, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
 # As distributions compile.
@@ -96,6 +96,37 @@ def shares_of(flags):
         called = {stack[-2] for stack in stacks if stack[-1] == "work_much"}
         assert "outer" in called, stacks
         return said
+
+
+def cpu_seconds(pid):
+    """So far, in user mode and in the kernel."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def a_rate_of_its_own():
+    """Of two that run alike one is sampled four times as often: four times the samples, and each has the time that it took.
+    On one CPU, so that both meet the same clock. Of one in four rings the deviation is sqrt(3/4 of the samples)."""
+    need_programs("protoc")
+    period = 10**9 // 796
+    with tempfile.TemporaryDirectory() as directory, Busy("busy_often") as often, Busy("busy_usual") as usual, Busy("busy_never") as never:
+        programs = {program.name: program.process.pid for program in (often, usual, never)}
+        for pid in programs.values():
+            os.sched_setaffinity(pid, [min(os.sched_getaffinity(0))])
+        before = {name: cpu_seconds(pid) for name, pid in programs.items()}
+        out = pathlib.Path(directory) / "out.pb.gz"
+        profile("-d", 5, "-F", 199, "--rate", "service=busy_often,rate=796", "--rate", "exe=busy_never,rate=0", "-o", out)
+        took = {name: cpu_seconds(pid) - before[name] for name, pid in programs.items()}
+        found = samples_of(decoded(out.read_bytes()))
+        assert "busy_never" not in found and took["busy_never"] > 0, (dict(found), took)
+        (many, many_ns), (few, few_ns) = found["busy_often"], found["busy_usual"]
+        assert many > 200 and few > 50, dict(found)
+        early = many_ns // period - many  # three each of those before its rate was known
+        assert 0 <= early < 0.3 * many and many_ns % period == 0 and few_ns == few * 4 * period, dict(found)
+        wrong = 5 * (0.75 / few) ** 0.5 + 0.1  # ticks of the kernel's own account
+        alike = took["busy_often"] / took["busy_usual"]
+        assert abs(many / few / (4 * alike) - 1) < wrong, (dict(found), took)
+        assert abs(many_ns / few_ns / alike - 1) < wrong, (dict(found), took)
 
 
 def one_service_among_others():
@@ -216,12 +247,42 @@ def confined(pid):
     return "Seccomp:\t2" in pathlib.Path(f"/proc/{pid}/status").read_text()
 
 
+def a_tape_holds_samples():
+    """Confined; replayed by a process of its own that samples nothing. Of stacks that were copied no byte is on it, and where
+    the program is not that build any more its places are told."""
+    secretive = SOURCE.replace("int main(void) {", 'int main(void) { volatile char secret[] = "hush-on-the-stack";')
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(Busy("busy_taped", source=secretive, flags=PLAIN))
+        stack.enter_context(Busy("busy_untaped"))
+        recorder = stack.enter_context(Recorder("--samples", "-F", "199", "--include", "exe=busy_taped"))
+        assert confined(recorder.process.pid), "it is not confined"
+        began = cpu_seconds(busy.process.pid)
+        wait_until("it worked for a while", lambda: cpu_seconds(busy.process.pid) - began > 2)
+        assert recorder.stop() == 0, recorder.output()
+        told = re.search(r"(\d+) samples on it, 0 lost", recorder.output())
+        tape = recorder.tape.read_bytes()
+        assert b"busy_taped" in tape and b"busy_untaped" not in tape and b"hush-on" not in tape
+        stacks, said = folded("--replay", recorder.tape)
+        assert sum(stacks.values()) == int(told[1]) > 50, (said, recorder.output())
+        assert all(frames[0] == "busy_taped" for frames in stacks), stacks
+        found = collections.Counter()
+        for frames, count in stacks.items():
+            found.update({name: count for name in (*SHARES, "outer", "main") if name in frames})
+        assert found["work_much"] > found["work_some"] > 0 and found["main"] > 0.8 * sum(stacks.values()), stacks
+        program = pathlib.Path(busy.command[0])
+        program.rename(program.with_suffix(".elsewhere"))
+        stacks, _ = folded("--replay", recorder.tape, "-s", "busy_taped")
+        assert any(re.fullmatch(r"busy_taped\+0x[0-9a-f]+", frames[-1]) for frames in stacks) and sum(stacks.values()) == int(told[1]), stacks
+        assert "no sample" in profile("--replay", recorder.tape, "-s", "else", "--text").stderr
+        assert "no tape" in profile("--replay", __file__, "--text", code=1).stderr
+
+
 def a_person_ends_it_early():
     with tempfile.TemporaryDirectory() as directory, Busy("busy_early"):
         out = pathlib.Path(directory) / "out"
         process = subprocess.Popen([SONDE, "profile", "-d", "3600", "--text", "-o", out], stderr=subprocess.PIPE)
         try:
-            while process.poll() is None and not samples_of(process.pid):
+            while process.poll() is None and not has_clocks(process.pid):
                 pass
         finally:
             process.send_signal(2)
@@ -230,7 +291,7 @@ def a_person_ends_it_early():
         assert out.read_text().splitlines()[0].endswith("s of CPU time"), out.read_text()
 
 
-def samples_of(pid):
+def has_clocks(pid):
     """Whether it has begun: its clocks are open."""
     try:
         return any("perf_event" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
@@ -297,6 +358,8 @@ def what_is_wrong_is_told():
 run_scenarios(
     shares_are_known,
     shares_are_known_without_frame_pointers,
+    a_rate_of_its_own,
+    a_tape_holds_samples,
     one_service_among_others,
     pprof_is_read_back,
     opentelemetry_is_read_back,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "userspace/base/crc32c.h"
+#include "userspace/cli/taped_samples.h"
 #include "userspace/kernel/tape_fields.h"
 #include "userspace/kernel/tape_reader.h"
 
@@ -70,11 +71,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   uint64_t handed_out = sizeof(TapeFileHeader);
   TapeFrame frame;
   uint8_t sum = 0;
+  cli::TapedSamples samples(0, "");
   while ((*reader)->next(frame)) {
     handed_out += sizeof(TapeFrameHeader) + tape_padded(frame.payload.size());
     for (const uint8_t byte : frame.payload) {
       sum = static_cast<uint8_t>(sum + byte);
     }
+    samples.take(frame);
     Bytes in(frame.payload);
     for (TapeField field; next_field(in, field);) {
       sum = static_cast<uint8_t>(sum + field.key.size() + field.value.size());
@@ -82,6 +85,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const TapeReport& report = (*reader)->report();
   if (report.bytes_read != size || handed_out + report.bytes_cut > size) {
+    abort();
+  }
+  NoNames names;
+  const Profile profile = samples.finish((*reader)->facts(), names);
+  if (profile.samples() != samples.samples()) {
     abort();
   }
   return sum == 0 ? 0 : 0;

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 
 #include "exporters/otlp/profiles.h"
@@ -17,6 +18,10 @@
 #include "userspace/cli/profile_series.h"
 #include "userspace/cli/profile_session.h"
 #include "userspace/cli/signals.h"
+#include "userspace/cli/taped_samples.h"
+#include "userspace/extraction/extractor.h"
+#include "userspace/kernel/tape_reader.h"
+#include "userspace/pipeline/host_names.h"
 
 namespace sonde::cli {
 namespace {
@@ -64,6 +69,9 @@ std::string contradiction(const ProfileConfig& wish) {
   if (wish.every != 0 && (wish.output.empty() || wish.output == kStandardOutput)) {
     return "--every wants a folder: -o FOLDER";
   }
+  if (wish.every != 0 && !wish.replay.empty()) {
+    return "--every samples on and on, a tape has an end: leave one out";
+  }
   const bool binary = !wish.folded && !wish.text;
   if (binary && wish.output == kStandardOutput && ::isatty(STDOUT_FILENO) == 1) {
     return "a profile is no text for a terminal: name a file, or use --text";
@@ -110,16 +118,85 @@ void tell_counts(const ProfileSession::Made& made, const CpuSamples& samples, ui
   }
 }
 
+// Where a profile goes, opened before there is one.
+struct Outputs {
+  std::string path;
+  Fd file;
+  Fd flame;  // none: no picture is wanted
+};
+
+Result<Outputs> open_outputs(const ProfileConfig& wish) {
+  Outputs out{.path = output_path(wish), .file = {}, .flame = {}};
+  auto file = open_output(out.path);
+  if (!file) {
+    return std::unexpected(file.error());
+  }
+  out.file = *std::move(file);
+  if (!wish.flame.empty()) {
+    auto flame = open_output(wish.flame);
+    if (!flame) {
+      return std::unexpected(flame.error());
+    }
+    out.flame = *std::move(flame);
+  }
+  return out;
+}
+
+Result<> write_out(const ProfileConfig& wish, const Outputs& outputs, const Profile& profile) {
+  if (auto written = write_all(outputs.file, outputs.path, encoded(wish, profile)); !written) {
+    return written;
+  }
+  if (!wish.flame.empty()) {
+    const std::string picture = stacks::flame_graph(profile, title_of(wish, profile));
+    return write_all(outputs.flame, wish.flame, picture);
+  }
+  return {};
+}
+
+void tell_end(const Outputs& outputs, const Profile& profile, std::string_view of_nothing) {
+  if (outputs.path != kStandardOutput) {
+    fmt::print(stderr, "sonde: written to {}\n", outputs.path);
+  }
+  if (profile.stacks.empty()) {
+    fmt::print(stderr, "sonde: {}\n", of_nothing);
+  }
+}
+
+int profile_tape(const Config& config) {
+  const ProfileConfig& wish = config.profile;
+  std::optional<Extractor> extractor = start_extractor(config.symbols);
+  auto tape = TapeReader::open(wish.replay);
+  if (!tape) {
+    return failed(tape.error());
+  }
+  const auto outputs = open_outputs(wish);
+  if (!outputs) {
+    return failed(outputs.error());
+  }
+  TapedSamples samples(static_cast<uint32_t>(wish.pid), wish.service);
+  for (TapeFrame frame; (*tape)->next(frame);) {
+    samples.take(frame);
+  }
+  HostNames names(extractor ? &*extractor : nullptr);
+  const Profile profile = samples.finish((*tape)->facts(), names);
+  if (auto written = write_out(wish, *outputs, profile); !written) {
+    return failed(written.error());
+  }
+  const TapeReport& report = (*tape)->report();
+  fmt::print(
+      stderr, "sonde: {} samples of {}{}{}\n", samples.samples(), wish.replay,
+      report.ended ? "" : "; it does not end in order",
+      samples.refused() > 0 ? fmt::format("; {} frames not understood", samples.refused()) : "");
+  tell_end(*outputs, profile,
+           "no sample of what was asked for: was it recorded with --samples, and is it called so?");
+  return kOk;
+}
+
 int profile_host(const Config& config) {
   const ProfileConfig& wish = config.profile;
-  const std::string path = output_path(wish);
-  const auto output = open_output(path);
-  if (!output) {
-    return failed(output.error());
-  }
-  const auto flame = wish.flame.empty() ? Result<Fd>(Fd()) : open_output(wish.flame);
-  if (!flame) {
-    return failed(flame.error());
+  const auto outputs = open_outputs(wish);
+  if (!outputs) {
+    return failed(outputs.error());
   }
   auto session = ProfileSession::open(config);
   if (!session) {
@@ -130,24 +207,12 @@ int profile_host(const Config& config) {
     return failed(made.error());
   }
   const Profile& profile = made->profile;
-  if (auto written = write_all(*output, path, encoded(wish, profile)); !written) {
+  if (auto written = write_out(wish, *outputs, profile); !written) {
     return failed(written.error());
-  }
-  if (!wish.flame.empty()) {
-    const std::string picture = stacks::flame_graph(profile, title_of(wish, profile));
-    if (auto written = write_all(*flame, wish.flame, picture); !written) {
-      return failed(written.error());
-    }
   }
   tell_counts(*made, (*session)->samples(), (*session)->unnamed());
   tell_fetched((*session)->extraction());
-  if (path != kStandardOutput) {
-    fmt::print(stderr, "sonde: written to {}\n", path);
-  }
-  if (profile.stacks.empty()) {
-    fmt::print(stderr,
-               "sonde: no sample of what was asked for: did it run, and is it called so?\n");
-  }
+  tell_end(*outputs, profile, "no sample of what was asked for: did it run, and is it called so?");
   return kOk;
 }
 
@@ -155,6 +220,9 @@ int run(const Config& config, const Arguments& /*arguments*/) {
   if (const std::string wrong = contradiction(config.profile); !wrong.empty()) {
     fmt::print(stderr, "sonde profile: {}\n", wrong);
     return kWrongUse;
+  }
+  if (!config.profile.replay.empty()) {
+    return profile_tape(config);
   }
   if (const std::string missing = missing_privileges("profile"); !missing.empty()) {
     fmt::print(stderr, "{}", missing);
@@ -201,6 +269,7 @@ Examples:
   sudo sonde profile -s checkout --flame out.svg     one service, and a picture of it
   sudo sonde profile --folded | sort -rnk2 | head    the stacks that were met most
   sudo sonde profile --every 60 -o /var/log/profiles on and on, a day of minutes is kept
+  sonde profile --replay shop.tape --text            of what `sonde record --samples` wrote
   go tool pprof -http : profile.pb.gz                look at it; -tagfocus service=checkout
 )",
     .groups = kGroups,

@@ -10,7 +10,7 @@ namespace {
 
 constexpr OptionGroup kGroups[] = {
     OptionGroup::kGeneral,   OptionGroup::kKernel, OptionGroup::kLimits, OptionGroup::kGovernor,
-    OptionGroup::kSelection, OptionGroup::kNaming, OptionGroup::kRecord};
+    OptionGroup::kSelection, OptionGroup::kNaming, OptionGroup::kRecord, OptionGroup::kSampling};
 
 int run(const Config& config, const Arguments& arguments) {
   if (config.record.tape.empty()) {
@@ -40,11 +40,16 @@ Tapes are readable by their owner only and are redacted as they are written: cre
 cookies, query values and bodies never reach the file. With --raw they do; such a tape holds
 your users' secrets.
 
+--samples adds where CPU time goes, in whose functions: `sonde profile --replay FILE` makes a profile
+of it, on any machine. Stacks are walked before they are written, so that no byte of any program's
+memory and no address is on the tape.
+
 Privileges: as `sonde run`.
 
 Examples:
   sudo sonde record shop.tape
   sudo sonde record --include exe=nginx shop.tape
+  sudo sonde record --samples shop.tape
 )",
     .groups = kGroups,
     .operands = "tape",

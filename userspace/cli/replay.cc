@@ -146,6 +146,7 @@ Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipe
   std::array<uint64_t, SONDE_COUNTERS> kernel{};
   const uint64_t began = monotonic_ns();
   uint64_t records = 0;
+  uint64_t samples = 0;
   while ((*tape)->next(frame)) {
     switch (frame.kind) {
       case TapeFrameKind::kRecord:
@@ -162,6 +163,9 @@ Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipe
         break;
       case TapeFrameKind::kEnd:
         break;
+      default:
+        samples += frame.kind == TapeFrameKind::kSample ? 1 : 0;
+        break;
     }
   }
   pipeline.flush();
@@ -170,8 +174,9 @@ Result<> replay_one(const std::string& path, double speed, TapedHost& host, Pipe
   }
   const TapeReport& report = (*tape)->report();
   fmt::print(
-      stderr, "sonde: {}: {} records in {:.3f} s{}{}{}\n", path, records,
+      stderr, "sonde: {}: {} records in {:.3f} s{}{}{}{}\n", path, records,
       static_cast<double>(monotonic_ns() - began) / 1e9,
+      samples > 0 ? fmt::format("; {} samples, for sonde profile --replay", samples) : "",
       report.ended ? "" : "; it does not end in order",
       report.bytes_cut > 0 ? fmt::format("; {} bytes at its end are not whole", report.bytes_cut)
                            : "",

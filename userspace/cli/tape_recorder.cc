@@ -47,18 +47,29 @@ void TapeRecorder::record(std::span<const uint8_t> bytes) {
   if (!keep_) {
     return;
   }
-  const bool was_stopped = writer_->stopped();
+  const std::lock_guard lock(writer_mutex_);
   writer_->record(bytes);
+  keep_up();
+}
+
+void TapeRecorder::keep_up() {
   const uint64_t now = monotonic_ns();
   if (now >= next_flush_ns_) {
     next_flush_ns_ = now + kFlushNs;
     writer_->flush();
   }
-  if (writer_->stopped() && !was_stopped) {
+  if (writer_->stopped() && !told_stop_) {
+    told_stop_ = true;
     log::error("the recording ends early, what it has so far can be replayed: {}",
                writer_->why_stopped().what);
     on_stop_();
   }
+}
+
+void TapeRecorder::sampled(TapeFrameKind kind, std::span<const uint8_t> payload) {
+  const std::lock_guard lock(writer_mutex_);
+  writer_->fields(kind, payload);
+  keep_up();
 }
 
 void TapeRecorder::on(const ConnectionOpened& event) {
@@ -92,6 +103,7 @@ void TapeRecorder::describe(Pid pid) {
   fields_.clear();
   append_field(fields_, "pid", static_cast<uint64_t>(pid));
   append_field(fields_, "service", host_.service_of(pid)->name);
+  const std::lock_guard lock(writer_mutex_);
   writer_->fields(TapeFrameKind::kProcess, fields_);
 }
 
@@ -100,6 +112,7 @@ void TapeRecorder::counters(const KernelCounts& counts) {
 #define X(name, help) append_field(fields_, #name, counts[SONDE_COUNT_##name]);
   SONDE_KERNEL_COUNTERS(X)
 #undef X
+  const std::lock_guard lock(writer_mutex_);
   writer_->fields(TapeFrameKind::kCounters, fields_);
 }
 

@@ -24,6 +24,7 @@
 #include "userspace/cli/open_files.h"
 #include "userspace/cli/privileges.h"
 #include "userspace/cli/reload.h"
+#include "userspace/cli/sample_recording.h"
 #include "userspace/cli/served_profiles.h"
 #include "userspace/cli/signals.h"
 #include "userspace/cli/tape_recorder.h"
@@ -273,6 +274,16 @@ int record_host(const Config& config, const ConfigReader& read_again) {
   if (!live) {
     return not_opened(live.error());
   }
+  std::unique_ptr<SampleRecording> samples;
+  if (config.record.samples) {
+    auto rates = sampling_rates(config.profile);
+    auto opened = rates ? SampleRecording::open(config.profile, *std::move(rates))
+                        : std::unexpected(rates.error());
+    if (!opened) {
+      return not_opened(opened.error());
+    }
+    samples = *std::move(opened);
+  }
   // A tape that takes no more is the end: there is nothing else that we do.
   auto recorder = TapeRecorder::create(config.record, (*live)->kernel().door().name,
                                        (*live)->host(), end_waiting);
@@ -284,12 +295,18 @@ int record_host(const Config& config, const ConfigReader& read_again) {
   if (auto started = (*live)->start(tap, {}); !started) {
     return failed(started.error());
   }
+  if (samples != nullptr) {
+    samples->start((*live)->host(), **recorder);
+  }
   fmt::print(
       stderr, "{}",
       start_screen(config, **live, attempts, confinement, nullptr,
                    fmt::format("{}{}", config.record.tape,
                                config.record.raw ? " (raw: it holds secrets)" : " (redacted)")));
   wait_for_end(config, read_again, **live, nullptr, nullptr);
+  if (samples != nullptr) {
+    samples->stop();
+  }
   (*live)->stop();
   if (auto counts = (*live)->kernel().counters(); counts) {
     (*recorder)->counters(*counts);
@@ -298,6 +315,12 @@ int record_host(const Config& config, const ConfigReader& read_again) {
   const TapeCounters& counters = (*recorder)->counters();
   fmt::print(stderr, "sonde: {} of {} records on {}\n", counters.records_written,
              counters.records_offered, config.record.tape);
+  if (samples != nullptr) {
+    const ProfilingCounts& sampled = samples->counts();
+    fmt::print(stderr, "sonde: {} samples on it, {} lost\n",
+               sampled.collected.kept + sampled.collected.cut,
+               sampled.kernel[SONDE_SAMPLES_ring_full] + sampled.misread);
+  }
   return finished ? kOk : failed(finished.error());
 }
 

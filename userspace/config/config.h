@@ -80,6 +80,7 @@ struct RoutesConfig {
 struct RecordConfig {
   std::string tape;
   bool raw = false;
+  bool samples = false;
 };
 
 struct ReplayConfig {
@@ -90,6 +91,7 @@ struct ReplayConfig {
 struct ProfileConfig {
   uint64_t pid = 0;     // 0: every process
   std::string service;  // empty: every service
+  std::string replay;   // tape; empty: this host is sampled
   uint64_t seconds = 30;
   uint64_t frequency = 49;  // samples a second of each CPU
   std::vector<RateRule> rates;

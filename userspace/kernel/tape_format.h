@@ -39,6 +39,12 @@ enum class TapeFrameKind : uint16_t {
   kProcess = 2,   // fields: what the inventory knew of a process
   kCounters = 3,  // fields: counters by name, as decimal numbers; later ones replace earlier ones
   kEnd = 4,       // fields: the recording ended in order; the writer's own counters
+  // Samples. Owners, modules and places are numbered as they come, from 0.
+  kSampling = 5,  // fields: what a sample of weight 1 stands for
+  kOwner = 6,     // fields: whose samples are
+  kModule = 7,    // fields: a file, the kernel, code that was made at run time
+  kPlace = 8,     // fields: a place in a module
+  kSample = 9,    // a TapeSample and its places
 };
 
 // Frames begin at multiples of 8; zero bytes fill up to the next.
@@ -50,6 +56,15 @@ struct TapeFrameHeader {
   uint32_t header_check;   // CRC-32C of the 12 bytes before it: with it, length can be trusted
 };
 static_assert(sizeof(TapeFrameHeader) == 16);
+
+// Behind it stand the numbers of the places where it was, 32 bits each, innermost first; none: its
+// stack found no room.
+struct TapeSample {
+  uint64_t time_ns;  // monotonic
+  uint32_t owner;
+  uint32_t weight;  // how many periods it stands for
+};
+static_assert(sizeof(TapeSample) == 16);
 
 constexpr size_t kTapeAlignment = 8;
 constexpr size_t kTapeMaxPayload =

@@ -45,7 +45,7 @@ Result<> check_header(const TapeFileHeader& header) {
 }
 
 bool known(TapeFrameKind kind) {
-  return kind >= TapeFrameKind::kRecord && kind <= TapeFrameKind::kEnd;
+  return kind >= TapeFrameKind::kRecord && kind <= TapeFrameKind::kSample;
 }
 
 }  // namespace

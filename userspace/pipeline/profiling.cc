@@ -39,7 +39,7 @@ Profiling::Profiling(CpuSamples& samples, const Store* store, const ProfileWish&
             meet(first, known, wanted);
           }),
       unwinding_(processes_, samples.unwind(), store),
-      collector_(processes_, unwinding_) {}
+      collector_(processes_, unwinding_, {}, wish.sink) {}
 
 Result<std::unique_ptr<Profiling>> Profiling::begin(CpuSamples& samples, const Store* store,
                                                     const ProfileWish& wish, FindProcess find,

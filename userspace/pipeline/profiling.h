@@ -19,6 +19,8 @@ namespace sonde {
 struct ProfileWish {
   Pid pid{};            // 0: every process
   std::string service;  // empty: every one
+  SamplingRates rates{};
+  SampleSink* sink = nullptr;  // sees each sample, too; must live longer
 };
 
 // What became of the samples: taken = thinned + lost + collected.seen + misread.

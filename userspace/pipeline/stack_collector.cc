@@ -13,8 +13,8 @@ constexpr uint32_t kNone = ~uint32_t{0};
 }  // namespace
 
 StackCollector::StackCollector(SampledProcesses& processes, Unwinding& unwinding,
-                               const CollectorLimits& limits)
-    : processes_(processes), unwinding_(unwinding), limits_(limits) {
+                               const CollectorLimits& limits, SampleSink* sink)
+    : processes_(processes), unwinding_(unwinding), limits_(limits), sink_(sink) {
   // The first owner is everybody for whom there is no room.
   owners_.push_back({.service = "[others]", .container = {}, .thread_name = {}});
 }
@@ -116,10 +116,16 @@ void StackCollector::add(const StackSample& sample) {
   if (process != nullptr && collect_frames(*process, sample) &&
       count(owner, scratch_, sample.weight)) {
     counts_.kept++;
+    if (sink_ != nullptr) {
+      sink_->sampled(*this, sample, owner, scratch_);
+    }
     return;
   }
   counts_.cut++;
-  cut_[owner]++;
+  if (sink_ != nullptr) {
+    sink_->sampled(*this, sample, owner, {});
+  }
+  cut_[owner].add(sample.weight);
 }
 
 Profile StackCollector::finish(FrameNames& names) {

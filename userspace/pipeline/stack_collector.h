@@ -35,10 +35,24 @@ struct CollectorCounts {
   uint64_t unwanted = 0;  // of processes that nobody asked for
 };
 
+class StackCollector;
+
+// Sees each sample that counts, as the places where it was.
+class SampleSink {
+ public:
+  // More than any sample has.
+  static constexpr size_t kMostFrames = 1024;
+
+  virtual ~SampleSink() = default;
+  // Owner and places by their numbers, innermost first; none: the stack found no room.
+  virtual void sampled(const StackCollector& by, const StackSample& sample, uint32_t owner,
+                       std::span<const uint32_t> places) = 0;
+};
+
 class StackCollector {
  public:
   StackCollector(SampledProcesses& processes, Unwinding& unwinding,
-                 const CollectorLimits& limits = {});
+                 const CollectorLimits& limits = {}, SampleSink* sink = nullptr);
 
   void add(const StackSample& sample);
 
@@ -46,6 +60,11 @@ class StackCollector {
   Profile finish(FrameNames& names);
 
   const CollectorCounts& counts() const { return counts_; }
+
+  // By number, before finish(): later ones come behind.
+  const std::vector<ProfileOwner>& owners() const { return owners_; }
+  const std::vector<CodePlace>& places() const { return frames_; }
+  const std::vector<Module>& modules() const { return processes_.modules().all(); }
 
  private:
   struct OwnerKey {
@@ -65,6 +84,7 @@ class StackCollector {
   SampledProcesses& processes_;
   Unwinding& unwinding_;
   const CollectorLimits limits_;
+  SampleSink* const sink_;
   CollectorCounts counts_;
   std::vector<ProfileOwner> owners_;
   std::map<OwnerKey, uint32_t> owner_numbers_;
