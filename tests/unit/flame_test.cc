@@ -39,14 +39,14 @@ Profile example(const std::string& leaf = "leaf") {
 TEST(FlameTree, EqualNamesAreOnePlace) {
   const FlameTree tree = make_flame_tree(example());
   ASSERT_EQ(tree.nodes.size(), 5u) << "all, shop, main, leaf, sys_read";
-  EXPECT_EQ(tree.nodes[0].samples, 10u);
+  EXPECT_EQ(tree.nodes[0].periods, 10u);
   ASSERT_EQ(tree.nodes[0].children.size(), 1u);
   const FlameNode& shop = tree.nodes[tree.nodes[0].children[0]];
   EXPECT_EQ(tree.names[shop.name], "shop");
   const FlameNode& main = tree.nodes[shop.children.at(0)];
-  EXPECT_EQ(main.samples, 10u);
+  EXPECT_EQ(main.periods, 10u);
   ASSERT_EQ(main.children.size(), 2u);
-  EXPECT_EQ(tree.nodes[main.children[0]].samples, 7u);
+  EXPECT_EQ(tree.nodes[main.children[0]].periods, 7u);
   EXPECT_TRUE(tree.nodes[main.children[1]].in_kernel);
 }
 
@@ -56,9 +56,9 @@ TEST(FlameTree, ChildrenAreNoMoreThanTheirParent) {
     uint64_t sum = 0;
     for (const uint32_t child : node.children) {
       EXPECT_EQ(tree.nodes[child].depth, node.depth + 1);
-      sum += tree.nodes[child].samples;
+      sum += tree.nodes[child].periods;
     }
-    EXPECT_LE(sum, node.samples);
+    EXPECT_LE(sum, node.periods);
   }
 }
 
@@ -70,7 +70,7 @@ TEST(FlameTree, InlinedFunctionsArePlacesToo) {
   std::string seen;
   for (const FlameNode& node : tree.nodes) {
     seen += tree.names[node.name] + (node.inlined ? "(i)" : "") + " " + std::to_string(node.depth) +
-            " " + std::to_string(node.samples) + "\n";
+            " " + std::to_string(node.periods) + "\n";
   }
   EXPECT_EQ(seen,
             "all 0 10\nshop 1 10\nmain 2 10\ninto(i) 3 10\nput(i) 4 10\nleaf 5 7\n"
@@ -86,7 +86,7 @@ TEST(FlameTree, WhatIsCalledSomewhereIsNotCalledInlined) {
   const FlameTree tree = make_flame_tree(profile);
   const FlameNode& leaf = tree.nodes[tree.nodes[tree.nodes[1].children[0]].children[0]];
   EXPECT_EQ(tree.names[leaf.name], "leaf");
-  EXPECT_EQ(leaf.samples, 7u);
+  EXPECT_EQ(leaf.periods, 7u);
   EXPECT_FALSE(leaf.inlined);
 }
 
@@ -106,7 +106,7 @@ TEST(FlameTree, HasBounds) {
   }
   const FlameTree tree = make_flame_tree(profile);
   EXPECT_EQ(tree.nodes.size(), FlameTree::kMaxNodes);
-  EXPECT_EQ(tree.nodes[0].samples, 1000u);
+  EXPECT_EQ(tree.nodes[0].periods, 1000u);
 }
 
 TEST(FlameGraph, DrawsEachPlaceOnce) {

@@ -40,9 +40,9 @@ Tapes are readable by their owner only and are redacted as they are written: cre
 cookies, query values and bodies never reach the file. With --raw they do; such a tape holds
 your users' secrets.
 
---samples adds where CPU time goes, in whose functions: `sonde profile --replay FILE` makes a profile
-of it, on any machine. Stacks are walked before they are written, so that no byte of any program's
-memory and no address is on the tape.
+--samples adds where CPU time goes, in whose functions: `sonde profile --replay FILE` makes a
+profile of it, on any machine. Stacks are walked before they are written, so that no byte of any
+program's memory and no address is on the tape.
 
 Privileges: as `sonde run`.
 

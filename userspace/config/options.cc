@@ -253,7 +253,7 @@ constexpr Option kOptions[] = {
     {"profile.frequency", "frequency", kSampling, "N", "Samples a second of each CPU",
      integer<SONDE_AT(profile.frequency)>(1, kMostHz), true, 'F'},
     {"profile.rates", "rate", kSampling, "RULE",
-     "How often some are sampled, such as service=cart,rate=199; 0: not at all",
+     "How often some are sampled, as service=cart,rate=199; 0: not at all",
      rates<SONDE_AT(profile.rates)>(), true},
     {"profile.force", "force", kSampling, "",
      "Sample also on a kernel whose version may lock up by it", flag<SONDE_AT(profile.force)>()},
