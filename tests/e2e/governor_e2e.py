@@ -84,6 +84,7 @@ def one_loud_service():
         with governed(loud, quiet) as sonde:
             client = Client(quiet.port, Exchanges())
             with load(loud.port), profile_under_way(sonde):
+                wait_until("the governor looks", lambda: sonde.samples()["sonde_governor_profile_slowness"])
                 assert sonde.value("sonde_governor_profile_slowness") == 1
                 wait_until(lambda: f"one step:\n{sonde.output()}", lambda: downs(sonde) == 1, LONG_S)
                 assert (restraint(sonde, "all"), restraint(sonde, "service")) == (0, 1), sonde.output()
