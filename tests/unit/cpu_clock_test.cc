@@ -37,6 +37,17 @@ TEST(KernelVersion, IsReadFromARelease) {
   EXPECT_FALSE(parse_kernel_version("99999999999.1"));
 }
 
+TEST(KernelVersion, DebianTellsTheWholeOfItElsewhere) {
+  const auto of = [](std::string_view build) {
+    return parse_kernel_version("6.1.0-50-amd64", build).value();
+  };
+  EXPECT_EQ(of("#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-06-02)"), (KernelVersion{6, 1, 176}));
+  EXPECT_EQ(of("#1 SMP Debian 5.10.251-1 (2026-01-01)"), (KernelVersion{6, 1, 0}));
+  EXPECT_EQ(of("#1 SMP Debian x"), (KernelVersion{6, 1, 0}));
+  EXPECT_EQ(of("#58-Ubuntu SMP"), (KernelVersion{6, 1, 0}));
+  EXPECT_FALSE(parse_kernel_version("x", "#1 SMP Debian 6.1.176-1"));
+}
+
 TEST(KernelVersion, ThoseThatMayLockUp) {
   const auto may = [](std::string_view release) {
     return sampling_may_lock_up(parse_kernel_version(release).value());

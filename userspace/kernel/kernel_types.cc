@@ -80,6 +80,9 @@ Result<KernelTypes> find_kernel_types(const std::string& file, const std::string
 }
 
 Result<> use_kernel_types(const std::string& file) {
+  if (file.empty() && !chosen().file.empty()) {
+    return {};
+  }
   auto types = find_kernel_types(file);
   if (!types) {
     return std::unexpected(types.error());

@@ -27,7 +27,8 @@ struct KernelTypes {
 Result<KernelTypes> find_kernel_types(const std::string& file,
                                       const std::string& own_file = "/sys/kernel/btf/vmlinux");
 
-// Finds them, and has all objects opened from now on use them.
+// Finds them, and has all objects opened from now on use them. Empty: those that were found before,
+// if there are any.
 Result<> use_kernel_types(const std::string& file);
 const KernelTypes& kernel_types();
 

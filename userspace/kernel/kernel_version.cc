@@ -38,9 +38,22 @@ std::optional<KernelVersion> parse_kernel_version(std::string_view release) {
   return version;
 }
 
+std::optional<KernelVersion> parse_kernel_version(std::string_view release,
+                                                  std::string_view build) {
+  auto version = parse_kernel_version(release);
+  constexpr std::string_view kDebian = " Debian ";
+  if (const size_t at = build.find(kDebian); version && at != std::string_view::npos) {
+    const auto told = parse_kernel_version(build.substr(at + kDebian.size()));
+    if (told && told->major == version->major && told->minor == version->minor) {
+      return told;
+    }
+  }
+  return version;
+}
+
 std::optional<KernelVersion> kernel_version() {
   utsname kernel{};
-  return uname(&kernel) == 0 ? parse_kernel_version(kernel.release) : std::nullopt;
+  return uname(&kernel) == 0 ? parse_kernel_version(kernel.release, kernel.version) : std::nullopt;
 }
 
 bool sampling_may_lock_up(const KernelVersion& version) {

@@ -20,6 +20,10 @@ struct KernelVersion {
 // "6.1.35-21-amd64" (uname -r). Nothing: it has no such form.
 std::optional<KernelVersion> parse_kernel_version(std::string_view release);
 
+// With what the build says of itself (uname -v): Debian's 6.1.176 is released as "6.1.0-50-amd64",
+// and built as "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-06-02)".
+std::optional<KernelVersion> parse_kernel_version(std::string_view release, std::string_view build);
+
 // Of the kernel that runs here.
 std::optional<KernelVersion> kernel_version();
 

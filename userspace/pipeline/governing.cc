@@ -147,7 +147,7 @@ void Governing::append(std::vector<MetricFamily>& out) const {
     held.points.push_back({labels(std::move(of)), level(name)});
   }
   out.push_back(std::move(held));
-  out.push_back(gauge("sonde.governor.profile.slowness", "1",
+  out.push_back(gauge("sonde.governor.profile.slowness", "",
                       "So many times more seldom than was asked for profiles are sampled",
                       governor_.profiles_slowed() ? kSlowness : 1));
   MetricFamily steps =
