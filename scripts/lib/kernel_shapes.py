@@ -64,7 +64,7 @@ SHAPES = (
         "",
         (),
         NO_JIT,
-        {"socktp-btf": ("blocked", "bpf_jit_enable=1"), "verdict": ("blocked", "no door works")},
+        {"socktp-btf": ("blocked", "bpf_jit_enable=1"), "verdict": ("blocked", "no door works"), "profiles": ("ok", "")},
         "bpf_jit_enable=1",
     ),
     Shape("preempt", "preempt=full", "6.12", "socktp-btf", PREEMPT, "", {"fexit-btf": ("degraded", "preempt=voluntary")}),
