@@ -302,7 +302,8 @@ TEST_F(StackCollectorTest, AProgramThatStillMapsItsLibrariesIsLookedAtAgain) {
   add(collector, 9, {0x1100}, {}, 9, "short");
   processes.apply(mapped(9, 0x1000, "/bin/short", kBuild));
   add(collector, 9, {0x1100}, {}, 9, "short");
-  EXPECT_THAT(stacks::folded(collector.finish(names_)), testing::HasSubstr("short;short:abcd+0x100 1"));
+  EXPECT_THAT(stacks::folded(collector.finish(names_)),
+              testing::HasSubstr("short;short:abcd+0x100 1"));
 }
 
 TEST_F(StackCollectorTest, AChildHasWhatItsParentHas) {
