@@ -77,7 +77,9 @@ bool read(const char* name, Room& room, const char*& text) {
 std::string demangle_d(const std::string& name) {
   Room room;  // NOLINT(cppcoreguidelines-pro-type-member-init): the bytes are whoever takes them
   const char* text = nullptr;
-  return read(name.c_str(), room, text) ? std::string(text) : std::string();
+  std::string out = read(name.c_str(), room, text) ? text : "";
+  room_of_name = nullptr;
+  return out;
 }
 
 }  // namespace sonde

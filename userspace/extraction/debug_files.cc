@@ -23,7 +23,7 @@ std::string kept_name(std::string_view build_id) { return fmt::format("{}.debug"
 
 uint64_t size_of(const Fd& file) {
   struct stat facts{};
-  return ::fstat(file.get(), &facts) == 0 ? static_cast<uint64_t>(facts.st_size) : 0;
+  return file.ok() && ::fstat(file.get(), &facts) == 0 ? static_cast<uint64_t>(facts.st_size) : 0;
 }
 
 }  // namespace

@@ -144,6 +144,7 @@ void limit(int what, uint64_t most) {
   }
   const auto pointers = [](std::vector<std::string>& texts) {
     std::vector<char*> out_pointers;
+    out_pointers.reserve(texts.size() + 1);
     for (std::string& each : texts) {
       out_pointers.push_back(each.data());
     }

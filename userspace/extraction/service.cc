@@ -233,7 +233,8 @@ class Service {
       return debug.ok() || lacks(elf->source()) ? Result<Fd>(std::move(debug))
                                                 : fail("it lacks nothing");
     });
-    return {.file = found ? *std::move(found) : Fd(), .lacks = found.has_value()};
+    const bool lacks_some = found.has_value();
+    return {.file = lacks_some ? *std::move(found) : Fd(), .lacks = lacks_some};
   }
 
   // owner: who waits until it came; none: what is kept must do.
