@@ -311,7 +311,7 @@ def short_lives_have_their_samples():
     with Process("sh", "-c", "while :; do sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done'; done"):
         stacks, said = folded("-d", 3, "-F", 199)
     assert sum(stacks.values()) == int(re.search(r"sonde: (\d+) samples", said)[1]), said
-    assert "lost" not in said and "not understood" not in said, said
+    assert sum(stacks.values()) > 100 and "not understood" not in said, said
 
 
 def processes_of_20_ms_are_whole():
