@@ -24,11 +24,11 @@ def held_by(process):
 
 
 def loaded(but=""):
-    """All that the kernel has, but maps of that type."""
+    """All that the kernel has, but what has that name."""
     found = set()
     for kind in ("prog", "link", "map"):
         told = subprocess.run([BPFTOOL, kind, "show", "-j"], capture_output=True, check=True, timeout=DEADLINE_S).stdout
-        found.update((kind, each["id"]) for each in json.loads(told) if each.get("type") != but)
+        found.update((kind, each["id"]) for each in json.loads(told) if not but or each.get("name") != but)
     return found
 
 
@@ -36,7 +36,7 @@ def nothing_is_left(held):
     """Not looked for at once: a list opens each map, and a program array that is opened while the kernel clears it, since its
     last user went, stays for good (seen on 6.18: work that is queued already takes a reference that nobody gives back)."""
     time.sleep(2)
-    wait_until("nothing of it is left", lambda: not held & loaded(but="prog_array"))  # a busy kernel takes longer than that
+    wait_until("nothing of it is left", lambda: not held & loaded(but="walk_programs"))  # a busy kernel takes longer than that
 
 
 def refused(*words):
