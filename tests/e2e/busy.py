@@ -11,15 +11,12 @@ from processes import DEADLINE_S, HERE, Process
 PROTO = HERE.parents[1] / "exporters/pprof/profile.proto"
 # Three functions of one body: what they take is what they are told to do.
 SOURCE = r"""
-#include <stdio.h>
-#define WORK(name) __attribute__((noinline, noclone)) void name(long turns) \
-  { for (long i = 0; i < turns; i++) __asm__ volatile("" ::: "memory"); __asm__ volatile("# " #name); }
-WORK(work_much) WORK(work_some) WORK(work_little)
-__attribute__((noinline, noclone)) void outer(void) { work_much(6000000); work_some(3000000); __asm__ volatile(""); }
-int main(void) { puts("ready"); fflush(stdout); for (;;) { outer(); work_little(1000000); } }
+#include "work.h"
+APART void outer(void) { work_much(units(6)); work_some(units(3)); __asm__ volatile(""); }
+int main(void) { for (say_ready();;) { outer(); work_little(units(1)); } }
 """
-# Without optimization each function has a frame: else the caller of one that calls nobody is passed over.
-FLAGS = ("-O0", "-fno-omit-frame-pointer")
+# With frame pointers in functions that call nobody, too.
+FLAGS = ("-O1", "-fno-omit-frame-pointer")
 SHARES = {"work_much": 0.6, "work_some": 0.3, "work_little": 0.1}
 
 
@@ -36,7 +33,7 @@ class Busy(Process):
         source = self.directory / "busy.c"
         source.write_text(self.source)
         program = self.directory / self.name
-        subprocess.run(["cc", *self.flags, "-o", program, source], check=True)
+        subprocess.run(["cc", *self.flags, f"-I{HERE}/profiled", "-o", program, source], check=True)
         self.command = [str(program)]
 
     def ready(self):

@@ -200,7 +200,7 @@ def a_change_is_found():
         before, after, flame = (pathlib.Path(directory) / name for name in ("before.pb.gz", "after.pb.gz", "change.svg"))
         with Busy("busy_change") as busy:
             profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", before)
-        with Busy("busy_change", source=SOURCE.replace("work_some(3000000)", "work_some(12000000)")) as busy:
+        with Busy("busy_change", source=SOURCE.replace("units(3)", "units(12)")) as busy:
             profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", after)
         words = [SONDE, "compare", str(before), str(after), "--flame", str(flame)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
