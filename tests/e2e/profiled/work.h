@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the programs of profile_truth_e2e.py and busy.py are busy with: three functions of one body, whose
-// shares of CPU time are the turns that they are told to make.
+// What the programs of profile_truth_e2e.py and busy.py are busy with: three functions of one body,
+// whose shares of CPU time are the turns that they are told to make.
 #pragma once
 
 #include <stdint.h>
