@@ -121,13 +121,14 @@ int walk_on(void *ctx)
 	struct sample_counters *count = bpf_map_lookup_elem(&sample_counters, &zero);
 	struct sonde_sample *sample = bpf_map_lookup_elem(&sample_bench, &zero);
 	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
+	struct known_rules *known = bpf_map_lookup_elem(&known_rules, &zero);
 
-	if (!count || !sample || !walk)
+	if (!count || !sample || !walk || !known)
 		return 0;
 	walk->step = SONDE_STEP_caller;
 	walk->not_yet = 0;
 	for (int i = 0; i < FRAMES_OF_PROGRAM && walk->step == SONDE_STEP_caller; i++)
-		walk_frame(walk, sample);
+		walk_frame(walk, known, sample);
 	if (walk->not_yet) {
 		sample->flags |= SONDE_SAMPLE_MISSED;
 		/* Else the rest is guessed, if this is code. */
@@ -159,13 +160,13 @@ static __always_inline void walk_by_rows(void *ctx, struct walk *walk, struct so
 #endif
 
 /* Walks the program's stack; or else it is for the caller to send what there is. */
-static __always_inline void walk_program(void *ctx, struct task_struct *task,
+static __always_inline void walk_program(struct interrupted *ctx, struct task_struct *task,
 					 struct sonde_sample *sample)
 {
 	__u32 zero = 0;
 	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
 
-	if (!walk || !read_user_registers(task, &walk->registers)) {
+	if (!walk || !read_user_registers(ctx, task, &walk->registers)) {
 		let_kernel_walk(ctx, sample);
 		return;
 	}
@@ -181,7 +182,7 @@ static __always_inline void walk_program(void *ctx, struct task_struct *task,
 }
 
 SEC("perf_event")
-int sample_cpu(void *ctx)
+int sample_cpu(struct interrupted *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 zero = 0;
@@ -217,8 +218,11 @@ int sample_cpu(void *ctx)
 	}
 	fill_sample(sample, task, who);
 	sample->weight = wanted->weight * every;
-	sample->kernel_frames = take_stack(ctx, sample->frames, 0, sample, SONDE_SAMPLE_KERNEL_CUT,
-					   SONDE_SAMPLE_KERNEL_UNREADABLE);
+	sample->kernel_frames = 0;
+	if (!was_in_program(ctx))
+		sample->kernel_frames =
+			take_stack(ctx, sample->frames, 0, sample, SONDE_SAMPLE_KERNEL_CUT,
+				   SONDE_SAMPLE_KERNEL_UNREADABLE);
 	walk_program(ctx, task, sample);
 	send_sample(sample, count);
 	return 0;

@@ -12,6 +12,19 @@
 
 #include "bpf/maps/samples.h"
 
+/* A piece of the program's stack: what callers saved lies near to one another, and to read a piece
+ * takes little longer than to read a word (measured: 107 ns for 512 bytes, 72 for 8).
+ */
+#define WINDOW_WORDS 128
+#define WINDOW_BYTES (WINDOW_WORDS * 8)
+
+struct stack_window {
+	__u64 address;
+	volatile __u32 bytes; /* 0: there is none */
+	volatile __u32 at;    /* the word that is wanted */
+	__u64 words[WINDOW_WORDS];
+};
+
 struct walk {
 	struct sonde_frame frame;
 	struct user_registers registers;
@@ -21,13 +34,15 @@ struct walk {
 	/* The code that was met last: the next frame is often in the same. */
 	struct sonde_code code;
 	struct sonde_row_search rows;
+	struct sonde_rule rule; /* of the code that it is in */
 	volatile __u32 code_at;
 	volatile __u32 code_step;
 	volatile __u32 step;   /* how the last one ended: enum sonde_step */
 	__u32 programs;	       /* that have gone on with it */
 	__u32 settled;	       /* the process is */
 	volatile __u8 not_yet; /* it needs what user space has not told */
-	__u8 pad[3];
+	__u8 pad[7];
+	struct stack_window window;
 };
 
 /* One element for each CPU. */
@@ -85,7 +100,52 @@ static __always_inline int read_register(struct walk *walk, __u32 number, __u64 
 	return number >= USER_REGISTERS;
 }
 
-#define SONDE_READ_MEMORY(from, to, size, address) bpf_probe_read_user(to, size, (void *)(address))
+static __always_inline bool is_in_window(struct stack_window *window, __u64 address, __u32 size)
+{
+	__u64 offset = address - window->address;
+
+	window->at = (offset >> 3) & (WINDOW_WORDS - 1);
+	return offset + size <= window->bytes && !(offset & 7) && offset < WINDOW_BYTES;
+}
+
+/* From the frame's end on, if the word is not far from there. Not beyond the word's page: it may be
+ * the stack's last.
+ */
+static __always_inline void read_window(struct walk *walk, __u64 address)
+{
+	struct stack_window *window = &walk->window;
+	__u64 begin = walk->frame.sp, page = 4096, bytes;
+
+	if (address - begin >= WINDOW_BYTES / 2)
+		begin = address;
+	begin &= ~7ull;
+	bytes = (address | (page - 1)) + 1 - begin;
+	if (bytes > WINDOW_BYTES)
+		bytes = WINDOW_BYTES;
+	barrier_var(bytes);
+	window->address = begin;
+	window->bytes = 0;
+	if (bytes <= WINDOW_BYTES && !bpf_probe_read_user(window->words, bytes, (void *)begin))
+		window->bytes = bytes;
+}
+
+/* One word, or two. */
+static __always_inline int read_stack(struct walk *walk, __u64 *to, __u32 size, __u64 address)
+{
+	struct stack_window *window = &walk->window;
+
+	if (!is_in_window(window, address, size)) {
+		read_window(walk, address);
+		if (!is_in_window(window, address, size))
+			return bpf_probe_read_user(to, size, (void *)address);
+	}
+	to[0] = window->words[window->at & (WINDOW_WORDS - 1)];
+	if (size > sizeof(*to))
+		to[1] = window->words[(window->at + 1) & (WINDOW_WORDS - 1)];
+	return 0;
+}
+
+#define SONDE_READ_MEMORY(from, to, size, address) read_stack(from, to, size, address)
 #define SONDE_READ_REGISTER(from, number, to)	   read_register(from, number, to)
 #define SONDE_IS_CODE(from, pc)			   1 /* looked up behind the step, once */
 #define SONDE_ROW_LO(rows, index)		   ((rows)[(index) & (SONDE_CHUNK_ROWS - 1)].lo)
@@ -97,6 +157,7 @@ static __always_inline bool begin_walk(struct walk *walk, struct sonde_sample *s
 	const struct sonde_code_list *list = bpf_map_lookup_elem(&code_lists, &sample->pid);
 
 	walk->code.begin = walk->code.end = 0;
+	walk->window.bytes = 0;
 	walk->programs = 0;
 	if (!list || list->started_ns != sample->started_ns || list->image != sample->image)
 		return false;
@@ -112,21 +173,16 @@ enum rule_found {
 	RULE_NOT_YET, /* user space has not told */
 };
 
-/* REQUIRES: find_code() found the address. */
-static __always_inline enum rule_found find_rule(struct walk *walk, __u64 address,
-						 const struct sonde_rule **rule)
+static __always_inline enum rule_found search_rule(struct walk *walk, __u64 at)
 {
-	__u64 at = address - walk->code.bias;
 	struct sonde_page_key key = {.file = walk->code.file,
 				     .page = (__u32)(at >> SONDE_UNWIND_PAGE_BITS)};
-	const struct sonde_page *page;
+	const struct sonde_page *page = bpf_map_lookup_elem(&row_pages, &key);
+	const struct sonde_rule *rule;
 	const struct sonde_row *all;
 	__u32 chunk, zero = 0, number;
 	void *rows_of_chunk;
 
-	if (key.file == SONDE_NO_FILE)
-		return RULE_NONE;
-	page = bpf_map_lookup_elem(&row_pages, &key);
 	if (!page)
 		return RULE_NOT_YET;
 	chunk = page->chunk;
@@ -142,8 +198,37 @@ static __always_inline enum rule_found find_rule(struct walk *walk, __u64 addres
 			       at & (SONDE_UNWIND_PAGE_SIZE - 1));
 	SONDE_FIND_ROW(&walk->rows, all);
 	number = all[walk->rows.at & (SONDE_CHUNK_ROWS - 1)].rule;
-	*rule = bpf_map_lookup_elem(&rules, &number);
-	return *rule ? RULE_FOUND : RULE_NONE;
+	rule = bpf_map_lookup_elem(&rules, &number);
+	if (!rule)
+		return RULE_NONE;
+	walk->rule = *rule;
+	return RULE_FOUND;
+}
+
+/* REQUIRES: find_code() found the address. */
+static __always_inline enum rule_found find_rule(struct walk *walk, struct known_rules *all,
+						 __u64 address)
+{
+	__u64 at = address - walk->code.bias;
+	__u32 file = walk->code.file;
+	struct sonde_known_rule *known =
+		&all->of[(at ^ (at >> 10) ^ file) & (SONDE_KNOWN_RULES - 1)];
+
+	enum rule_found found;
+
+	if (file == SONDE_NO_FILE)
+		return RULE_NONE;
+	if (known->at == at && known->file == file) {
+		walk->rule = known->rule;
+		return RULE_FOUND;
+	}
+	found = search_rule(walk, at);
+	if (found != RULE_FOUND)
+		return found;
+	known->at = at;
+	known->file = file;
+	known->rule = walk->rule;
+	return RULE_FOUND;
 }
 
 static __always_inline bool push_frame(struct sonde_sample *sample, __u64 address)
@@ -165,11 +250,12 @@ static __always_inline bool push_frame(struct sonde_sample *sample, __u64 addres
  * follows each end on its own. If walk->not_yet the frame is one that cannot be gone on from: it
  * was not pushed. REQUIRES: find_code() found the frame's.
  */
-static __always_inline void walk_frame(struct walk *walk, struct sonde_sample *sample)
+static __always_inline void walk_frame(struct walk *walk, struct known_rules *known,
+				       struct sonde_sample *sample)
 {
 	__u64 address = sonde_code_of(&walk->frame);
-	const struct sonde_rule *rule = 0;
-	enum rule_found found = find_rule(walk, address, &rule);
+	const struct sonde_rule *rule = &walk->rule;
+	enum rule_found found = find_rule(walk, known, address);
 
 	walk->step = SONDE_STEP_no_rule;
 	if (found == RULE_NOT_YET && !(sample->flags & SONDE_SAMPLE_MISSED)) {

@@ -40,6 +40,21 @@ struct {
 	__type(value, struct sonde_page);
 } row_pages SEC(".maps");
 
+/* Stacks go through the same calls again and again. Who comes later takes the place of who was
+ * there. User space clears it when it forgets what rows there are: until then those stay as they
+ * are.
+ */
+struct known_rules {
+	struct sonde_known_rule of[SONDE_KNOWN_RULES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct known_rules);
+} known_rules SEC(".maps");
+
 /* Created by user space as they are needed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);

@@ -155,6 +155,18 @@ SONDE_ASSERT_SIZE(struct sonde_page, 8);
 /* 1 GiB of text that is run. */
 #define SONDE_MAX_LOADED_PAGES 16384
 
+/* Rules that addresses of files were found to have. Each CPU has so many, each at the place that
+ * its bits say. */
+#define SONDE_KNOWN_RULES 1024
+
+struct sonde_known_rule {
+	sonde_u64 at;
+	sonde_u32 file;
+	sonde_u32 pad;
+	struct sonde_rule rule;
+};
+SONDE_ASSERT_SIZE(struct sonde_known_rule, 24);
+
 /* Code that belongs to no file: made at run time. It is walked by frame pointers. */
 #define SONDE_NO_FILE 0xffffffff
 

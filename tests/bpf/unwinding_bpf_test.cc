@@ -216,6 +216,14 @@ TEST_F(UnwindingTest, ASecondSamplingBeginsAnew) {
   EXPECT_TRUE(again.back().whole);
 }
 
+TEST_F(UnwindingTest, RulesThatWereFoundAreKeptUntilAllIsForgotten) {
+  start_child([] { realigned(10); });
+  sample_child(5);
+  EXPECT_GT(samples_->unwind_maps().known_rules(), 0u);
+  ASSERT_TRUE(samples_->unwind_maps().forget_all());
+  EXPECT_EQ(samples_->unwind_maps().known_rules(), 0u);
+}
+
 TEST_F(UnwindingTest, WhatFindsNoRoomIsRefusedAndCounted) {
   UnwindMaps& maps = samples_->unwind_maps();
   const std::vector<sonde_code> codes(SONDE_MAX_CODES_OF_ONE,
@@ -236,7 +244,7 @@ TEST_F(UnwindingTest, WhatFindsNoRoomIsRefusedAndCounted) {
   EXPECT_EQ(maps.refused(), 2u);
   EXPECT_TRUE(maps.has_page({.file = 1, .page = fitting}));
   EXPECT_EQ(maps.row_bytes(), size_t{SONDE_MAX_CHUNKS} * SONDE_CHUNK_SIZE);
-  maps.forget_all();
+  ASSERT_TRUE(maps.forget_all());
   EXPECT_EQ(maps.pages(), 0u);
   EXPECT_TRUE(maps.set_process(100'000, 1, 1, codes));
   EXPECT_TRUE(maps.set_page({.file = 1, .page = 0}, rows));

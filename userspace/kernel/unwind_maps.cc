@@ -2,6 +2,7 @@
 #include "userspace/kernel/unwind_maps.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +17,12 @@ namespace {
 size_t whole_pages(size_t bytes) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   return (bytes + page - 1) / page * page;
+}
+
+// Of all CPUs.
+std::vector<sonde_known_rule> room_for_known_rules() {
+  return std::vector<sonde_known_rule>(
+      SONDE_KNOWN_RULES * static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 0)));
 }
 
 // What was written before must be seen by who finds what is written behind this: the system call
@@ -40,6 +47,7 @@ Result<std::unique_ptr<UnwindMaps>> UnwindMaps::open(const MapPool& pool) {
   out->code_lists_ = pool.find("code_lists");
   out->row_pages_ = pool.find("row_pages");
   out->row_chunks_ = pool.find("row_chunks");
+  out->known_rules_ = pool.find("known_rules");
   auto codes = map(pool.find("codes"), SONDE_MAX_CODES * sizeof(sonde_code));
   auto rules = map(pool.find("rules"), SONDE_MAX_RULES * sizeof(sonde_rule));
   if (!codes || !rules) {
@@ -147,7 +155,26 @@ bool UnwindMaps::set_page(sonde_page_key key, std::span<const sonde_row> rows) {
   return true;
 }
 
-void UnwindMaps::forget_all() {
+Result<> UnwindMaps::forget_known_rules() {
+  const uint32_t zero = 0;
+  const auto none = room_for_known_rules();
+  if (bpf_map_update_elem(known_rules_, &zero, none.data(), BPF_ANY) != 0) {
+    return fail_errno("write BPF map known_rules", errno);
+  }
+  return {};
+}
+
+size_t UnwindMaps::known_rules() const {
+  const uint32_t zero = 0;
+  auto known = room_for_known_rules();
+  if (bpf_map_lookup_elem(known_rules_, &zero, known.data()) != 0) {
+    return 0;
+  }
+  return static_cast<size_t>(
+      std::ranges::count_if(known, [](const sonde_known_rule& each) { return each.at != 0; }));
+}
+
+Result<> UnwindMaps::forget_all() {
   for (const uint32_t pid : processes_) {
     (void)bpf_map_delete_elem(code_lists_, &pid);
   }
@@ -158,6 +185,7 @@ void UnwindMaps::forget_all() {
   processes_.clear();
   pages_.clear();
   codes_used_ = chunk_ = filled_ = 0;
+  return forget_known_rules();
 }
 
 }  // namespace sonde

@@ -41,12 +41,12 @@ class UnwindMaps {
   bool set_page(sonde_page_key key, std::span<const sonde_row> rows);
   bool has_page(sonde_page_key key) const { return pages_.contains({key.file, key.page}); }
 
-  // Nothing is known any more. A program that is walking may be misled for as long as one walk
-  // takes: frames of its sample can be wrong.
-  void forget_all();
+  // Nothing is known any more. REQUIRES: no clock rings: who is walking could keep a rule that was.
+  Result<> forget_all();
 
   uint64_t refused() const { return refused_; }  // for want of room, since open()
   size_t pages() const { return pages_.size(); }
+  size_t known_rules() const;  // that the CPUs' programs have kept of these
   // Of memory that rows take; what is behind the last ones of a full chunk counts too.
   size_t row_bytes() const { return chunk_ * SONDE_CHUNK_SIZE + filled_ * sizeof(sonde_row); }
 
@@ -64,10 +64,11 @@ class UnwindMaps {
     return false;
   }
   Result<> add_chunk();
+  Result<> forget_known_rules();
   // Where so many rows find room: in the last chunk that is used.
   bool place(size_t rows);
 
-  int code_lists_ = -1, row_pages_ = -1, row_chunks_ = -1;
+  int code_lists_ = -1, row_pages_ = -1, row_chunks_ = -1, known_rules_ = -1;
   Memory codes_, rules_;
   std::vector<std::pair<Fd, Memory>> chunks_;
   size_t most_chunks_ = SONDE_MAX_CHUNKS;

@@ -94,7 +94,9 @@ CpuSamples::~CpuSamples() { clock_.stop(); }
 Result<> CpuSamples::start(Pid only, uint32_t stacks_per_second, uint32_t one_in) {
   read({});
   if (unwind_) {
-    unwind_->forget_all();
+    if (auto done = unwind_->forget_all(); !done) {
+      return done;
+    }
   }
   maps_.forget_rates();
   wanted_.only_pid = static_cast<uint32_t>(only);

@@ -35,10 +35,10 @@ UnwindTables::Told UnwindTables::told() const {
   return {.pages = maps_.pages(), .row_bytes = maps_.row_bytes(), .refused = maps_.refused()};
 }
 
-void UnwindTables::forget_all() {
-  maps_.forget_all();
+Result<> UnwindTables::forget_all() {
   rules_ = RuleNumbers(SONDE_MAX_RULES);
   rules_told_ = 0;
+  return maps_.forget_all();
 }
 
 }  // namespace sonde

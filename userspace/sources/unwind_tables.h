@@ -9,6 +9,7 @@
 
 #include "symbolizer/unwind/rows_view.h"
 #include "symbolizer/unwind/rule_numbers.h"
+#include "userspace/base/result.h"
 #include "userspace/model/stack_sample.h"
 
 namespace sonde {
@@ -28,7 +29,7 @@ class UnwindTables {
   // Its rows, of those of its file; null: there are none.
   void tell_page(sonde_page_key key, const RowsView* rows);
 
-  void forget_all();
+  Result<> forget_all();
 
   struct Told {
     size_t pages;
