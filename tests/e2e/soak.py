@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The soak: load of all kinds for as long as is asked for, while the memory, descriptors, mappings and threads of Sonde
+"""The soak: load of all kinds and profiles of it, for as long as is asked for, while the memory, descriptors, mappings and threads of Sonde
 and what its maps hold are looked at. At the end they are what they were when it had settled, and every request is
 counted. Called by scripts/soak.
 
@@ -28,6 +28,7 @@ SLACK_SHARE = 0.03
 SLACK_ELEMENTS = {"map tcp_peers": 2048}
 SLACK_OF_OTHERS = 256
 HASH = 1  # BPF_MAP_TYPE_HASH
+EACH = 3  # look at Sonde a profile is made, of all that runs
 CLIENT_EACH = 'while :; do curl -s -o /dev/null "$0"; done'
 TELLS = "location = /status { stub_status; } access_log off; keepalive_timeout 5s;"
 
@@ -102,7 +103,7 @@ def soak(minutes):
         sonde = stack.enter_context(Sonde(*flags, losses=OF_A_FULL_RING))
         maps = maps_of(sonde)
         assert maps, "Sonde has no maps"
-        samples = []
+        samples, profiles = [], 0
         with contextlib.ExitStack() as loads:
             for command in (
                 ("wrk", "-t1", "-c8", "-d1000h", url),
@@ -115,6 +116,8 @@ def soak(minutes):
             while time.monotonic() < end:
                 time.sleep(max(1, 60 * minutes / 200))
                 sonde.get("/metrics")
+                if len(samples) % EACH == 0:
+                    profiles += len(sonde.get("/debug/pprof/profile?seconds=1").content) > 0
                 samples.append(Sample(sonde.process.pid, maps))
         wrong = list(verdicts(samples))
         wait_until("nobody asks any more", lambda: sonde.value("sonde_connections") < 20, 60)
@@ -125,7 +128,7 @@ def soak(minutes):
             wrong += [f"{total} served, {count()} counted, only {lost} calls told as lost"] if total - count() > lost else []
         else:
             wait_until(lambda: f"{total} served, {count()} counted", lambda: count() == total)
-        print(f"  {total} served, {count()} counted, {lost} calls told as lost, in {minutes:g} minutes", flush=True)
+        print(f"  {total} served, {count()} counted, {lost} calls told as lost, {profiles} profiles, in {minutes:g} minutes", flush=True)
         emptied = lambda: sonde.get("/metrics") and not crowded(Sample(sonde.process.pid, maps))  # noqa: E731
         wait_until(lambda: f"the maps empty themselves: {crowded(Sample(sonde.process.pid, maps))}", emptied, 90)
         return wrong
