@@ -26,8 +26,9 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 }
 
 constexpr sonde::OptionGroup kGroups[] = {
-    sonde::OptionGroup::kGeneral, sonde::OptionGroup::kWeb,       sonde::OptionGroup::kKernel,
-    sonde::OptionGroup::kLimits,  sonde::OptionGroup::kSelection, sonde::OptionGroup::kReplay};
+    sonde::OptionGroup::kGeneral,     sonde::OptionGroup::kWeb,    sonde::OptionGroup::kKernel,
+    sonde::OptionGroup::kKernelTypes, sonde::OptionGroup::kLimits, sonde::OptionGroup::kSelection,
+    sonde::OptionGroup::kReplay};
 
 }  // namespace
 

@@ -16,10 +16,12 @@ namespace sonde {
 namespace {
 
 constexpr OptionGroup kAllGroups[] = {
-    OptionGroup::kGeneral,  OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
-    OptionGroup::kLimits,   OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
-    OptionGroup::kRoutes,   OptionGroup::kRecord,   OptionGroup::kReplay,    OptionGroup::kProfile,
-    OptionGroup::kSampling, OptionGroup::kPicture,  OptionGroup::kSymbols,   OptionGroup::kCompare};
+    OptionGroup::kGeneral,     OptionGroup::kWeb,       OptionGroup::kKernel,
+    OptionGroup::kKernelTypes, OptionGroup::kPipeline,  OptionGroup::kLimits,
+    OptionGroup::kGovernor,    OptionGroup::kSelection, OptionGroup::kNaming,
+    OptionGroup::kRoutes,      OptionGroup::kRecord,    OptionGroup::kReplay,
+    OptionGroup::kProfile,     OptionGroup::kSampling,  OptionGroup::kPicture,
+    OptionGroup::kSymbols,     OptionGroup::kCompare};
 static_assert(std::size(kAllGroups) == kOptionGroups);
 
 struct Outcome {

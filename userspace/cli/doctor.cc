@@ -18,7 +18,7 @@ namespace sonde::cli {
 namespace {
 
 constexpr OptionGroup kGroups[] = {OptionGroup::kGeneral, OptionGroup::kWeb, OptionGroup::kKernel,
-                                   OptionGroup::kSampling};
+                                   OptionGroup::kKernelTypes, OptionGroup::kSampling};
 
 // loaded: a door was opened, so that nothing that is needed for it is missing.
 Check privileges_check(bool loaded) {

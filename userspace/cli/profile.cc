@@ -26,9 +26,10 @@
 namespace sonde::cli {
 namespace {
 
-constexpr OptionGroup kGroups[] = {
-    OptionGroup::kProfile,   OptionGroup::kPicture, OptionGroup::kSampling, OptionGroup::kGeneral,
-    OptionGroup::kSelection, OptionGroup::kNaming,  OptionGroup::kSymbols};
+constexpr OptionGroup kGroups[] = {OptionGroup::kProfile,   OptionGroup::kPicture,
+                                   OptionGroup::kSampling,  OptionGroup::kGeneral,
+                                   OptionGroup::kSelection, OptionGroup::kNaming,
+                                   OptionGroup::kSymbols,   OptionGroup::kKernelTypes};
 
 int failed(const Error& error) {
   log::error("{}", error.what);

@@ -127,7 +127,8 @@ Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& confi
   if (!rates) {
     return std::unexpected(rates.error());
   }
-  auto samples = CpuSamples::open({.hz = rates->clock_hz(), .force = wish.force});
+  auto samples = CpuSamples::open(
+      {.hz = rates->clock_hz(), .force = wish.force, .types = config.kernel.types});
   if (!samples) {
     const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
     if (!lacking.empty()) {

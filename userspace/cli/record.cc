@@ -9,8 +9,9 @@ namespace sonde::cli {
 namespace {
 
 constexpr OptionGroup kGroups[] = {
-    OptionGroup::kGeneral,   OptionGroup::kKernel, OptionGroup::kLimits, OptionGroup::kGovernor,
-    OptionGroup::kSelection, OptionGroup::kNaming, OptionGroup::kRecord, OptionGroup::kSampling};
+    OptionGroup::kGeneral, OptionGroup::kKernel,   OptionGroup::kKernelTypes,
+    OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection,
+    OptionGroup::kNaming,  OptionGroup::kRecord,   OptionGroup::kSampling};
 
 int run(const Config& config, const Arguments& arguments) {
   if (config.record.tape.empty()) {

@@ -9,9 +9,9 @@ namespace sonde::cli {
 namespace {
 
 constexpr OptionGroup kGroups[] = {
-    OptionGroup::kGeneral, OptionGroup::kWeb,      OptionGroup::kKernel,    OptionGroup::kPipeline,
-    OptionGroup::kLimits,  OptionGroup::kGovernor, OptionGroup::kSelection, OptionGroup::kNaming,
-    OptionGroup::kRoutes,  OptionGroup::kSampling, OptionGroup::kSymbols};
+    OptionGroup::kGeneral,  OptionGroup::kWeb,    OptionGroup::kKernel,   OptionGroup::kKernelTypes,
+    OptionGroup::kPipeline, OptionGroup::kLimits, OptionGroup::kGovernor, OptionGroup::kSelection,
+    OptionGroup::kNaming,   OptionGroup::kRoutes, OptionGroup::kSampling, OptionGroup::kSymbols};
 
 int run(const Config& config, const Arguments& arguments) {
   if (const std::string missing = missing_privileges("run"); !missing.empty()) {

@@ -160,7 +160,7 @@ constexpr Option kOptions[] = {
      integer<SONDE_AT(kernel.batch_interval_ms)>(1, 1'000, Unit::kMilliseconds)},
     {"kernel.tcp_health", "tcp-health", kKernel, "",
      "Connects, round trips, retransmits and resets by peer", flag<SONDE_AT(kernel.tcp_health)>()},
-    {"kernel.types", "kernel-types", kKernel, "FILE",
+    {"kernel.types", "kernel-types", kKernelTypes, "FILE",
      "The kernel's types (BTF), used only if it offers none itself",
      text<SONDE_AT(kernel.types)>()},
 
@@ -277,9 +277,10 @@ constexpr Option kOptions[] = {
 
 std::string_view title_of(OptionGroup group) {
   constexpr std::array<std::string_view, kOptionGroups> kTitles = {
-      "General",         "Serving", "Kernel side", "Pipeline",  "Limits",    "Governor",
-      "What is watched", "Names",   "Routes",      "Recording", "Replaying", "Profiling",
-      "Sampling",        "Picture", "Symbols",     "Comparing"};
+      "General",   "Serving",         "Kernel side", "Kernel types", "Pipeline",  "Limits",
+      "Governor",  "What is watched", "Names",       "Routes",       "Recording", "Replaying",
+      "Profiling", "Sampling",        "Picture",     "Symbols",      "Comparing"};
+  static_assert(std::ranges::none_of(kTitles, &std::string_view::empty));
   return kTitles[static_cast<size_t>(group)];
 }
 

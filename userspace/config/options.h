@@ -22,6 +22,7 @@ enum class OptionGroup : uint8_t {
   kGeneral,
   kWeb,
   kKernel,
+  kKernelTypes,
   kPipeline,
   kLimits,
   kGovernor,
@@ -36,7 +37,7 @@ enum class OptionGroup : uint8_t {
   kSymbols,
   kCompare
 };
-constexpr size_t kOptionGroups = 16;
+constexpr size_t kOptionGroups = 17;
 
 std::string_view title_of(OptionGroup group);
 
