@@ -38,6 +38,11 @@ uint32_t checksum_of(std::string_view bytes) {
   return crc32c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
+// Names that libraries keep for themselves begin with more of them: malloc is __libc_malloc, too.
+size_t underscores(std::string_view name) {
+  return std::min(name.find_first_not_of('_'), name.size());
+}
+
 }  // namespace
 
 std::string SymbolTable::encode(std::vector<FunctionSymbol> symbols) {
@@ -45,7 +50,7 @@ std::string SymbolTable::encode(std::vector<FunctionSymbol> symbols) {
     return s.start >= UINT32_MAX || s.name.empty() || s.name.contains('\0');
   });
   std::ranges::sort(symbols, {}, [](const FunctionSymbol& s) {
-    return std::tuple(s.start, s.rank, std::string_view(s.name));
+    return std::tuple(s.start, s.rank, underscores(s.name), std::string_view(s.name));
   });
   const auto others = std::ranges::unique(symbols, {}, &FunctionSymbol::start);
   symbols.erase(others.begin(), others.end());

@@ -45,6 +45,18 @@ TEST(SymbolTable, OneThatIsCutByTheNextEndsThere) {
   EXPECT_EQ(name_at(*table, 21), "none");
 }
 
+TEST(SymbolTable, OfNamesAlikeTheOneForEverybodyHolds) {
+  const std::string bytes = SymbolTable::encode({{.start = 10, .size = 9, .name = "__libc_malloc"},
+                                                 {.start = 10, .size = 9, .name = "malloc"},
+                                                 {.start = 10, .size = 9, .name = "___"},
+                                                 {.start = 20, .size = 9, .name = "__a", .rank = 0},
+                                                 {.start = 20, .size = 9, .name = "b", .rank = 1}});
+  const auto table = SymbolTable::over(bytes);
+  ASSERT_TRUE(table.has_value()) << table.error().what;
+  EXPECT_EQ(name_at(*table, 10), "malloc+0");
+  EXPECT_EQ(name_at(*table, 20), "__a+0");
+}
+
 TEST(SymbolTable, Empty) {
   const std::string bytes = SymbolTable::encode({});
   const auto table = SymbolTable::over(bytes);
