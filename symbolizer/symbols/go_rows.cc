@@ -34,9 +34,8 @@ std::optional<sonde_rule> special_rule(std::string_view function) {
   constexpr std::array<std::string_view, 5> kOutermost = {"runtime.goexit", "runtime.mstart",
                                                           "runtime.mstart0", "runtime.rt0_go",
                                                           "runtime.cgocallback"};
-  constexpr std::array<std::string_view, 5> kSwitches = {"runtime.systemstack", "runtime.mcall",
-                                                         "runtime.morestack", "runtime.asmcgocall",
-                                                         "runtime.sigtramp"};
+  constexpr std::array<std::string_view, 4> kSwitches = {"runtime.systemstack", "runtime.mcall",
+                                                         "runtime.morestack", "runtime.asmcgocall"};
   // Since Go 1.17 functions of assembly have names with an ending.
   constexpr std::string_view kEnding = ".abi0";
   if (function.ends_with(kEnding)) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our stacks against those of elfutils' eu-stack, of the same stopped process, at moments that chance chooses.
 
-stacks_differential.py [--long]: 10 stops of each program, 200 with --long. Ours is what a profile makes of a copied stack
+stacks_differential.py [--long] [PROGRAM...]: 10 stops of each program, 200 with --long. Ours is what a profile makes of a copied stack
 (build/release/tests/stack_frames, or STACK_FRAMES). Frames must be equal up to where either ends; who sees further is counted.
 """
 import bisect
@@ -22,6 +22,7 @@ import time
 OURS = os.environ.get("STACK_FRAMES", "build/release/tests/stack_frames")
 STOPS, STOPS_LONG = 10, 200
 MOST_FRAMES = 512  # of ours
+MOST_WITHOUT_FRAMES = 3  # functions without a frame of their own, each called by the next
 # Without frame pointers, recursive, with exceptions on their way, in a signal's handler.
 SOURCE = r"""
 #include <csignal>
@@ -126,6 +127,17 @@ def switches_stacks(pid, address):
     return at >= 0 and re.fullmatch(r"runtime\.(systemstack|mcall|morestack|asmcgocall)(\.abi0)?", functions[at][1]) is not None
 
 
+def passes_over_interrupted(mine, other):
+    """Nothing describes where Go's handlers return to: theirs guesses there, by the frame pointer of whoever
+    was interrupted, and passes over all that have no frame of their own."""
+    shared = next((i for i, (one, another) in enumerate(zip(mine, other)) if one != another), None)
+    if shared is None or other[shared] != mine[shared] - 1:
+        return False
+    ours_on, theirs_on = mine[shared + 1 :], other[shared + 1 :]
+    agree = lambda over: all(one == another for one, another in zip(ours_on[over:], theirs_on))  # noqa: E731
+    return any(agree(over) for over in range(1, MOST_WITHOUT_FRAMES + 1))
+
+
 def one_stop(pid, folder):
     """What the two say of it: a kind, and the stacks where they contradict each other. Nothing: it was gone."""
     try:
@@ -146,6 +158,8 @@ def one_stop(pid, folder):
     if not mine or not other:
         return None
     shared = min(len(mine), len(other))
+    if passes_over_interrupted(mine, other):
+        return "theirs passes over who was interrupted", mine, other, end
     if mine[:shared] != other[:shared]:
         return "contradiction", mine, other, end
     if len(other) > len(mine) and other[shared] >> 47:
@@ -158,7 +172,7 @@ def one_stop(pid, folder):
 
 
 def stops_of(name, command, wanted, folder):
-    found, examples = collections.Counter(), []
+    found, examples = collections.Counter(), collections.defaultdict(list)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             time.sleep(0.3)
@@ -169,12 +183,12 @@ def stops_of(name, command, wanted, folder):
                     stop = one_stop(pid, folder)
                     if stop:
                         found[stop[0]] += 1
-                        if not stop[0].startswith("equal") and len(examples) < 3:
-                            examples.append(stop)
+                        if not stop[0].startswith("equal"):
+                            examples[stop[0]].append(stop)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
     print(f"{name}: " + ", ".join(f"{count} {kind}" for kind, count in found.most_common()))
-    for kind, mine, other, end in examples:
+    for kind, mine, other, end in (stop for stops in examples.values() for stop in stops[:3]):
         print(f"  {kind}\n    ours   ({end}): {' '.join(map(hex, mine))}\n    theirs: {' '.join(map(hex, other))}")
     return found
 
@@ -197,6 +211,7 @@ def compiled(folder):
 
 
 def main():
+    chosen = [word for word in sys.argv[1:] if word != "--long"]
     wanted = STOPS_LONG if "--long" in sys.argv[1:] else STOPS
     missing = [program for program in (OURS, "eu-stack") if not shutil.which(program)]
     if missing or os.geteuid() != 0:
@@ -207,6 +222,8 @@ def main():
         here = compiled(folder)
         store = pathlib.Path(folder) / "store"
         for name, command in PROGRAMS.items():
+            if chosen and name not in chosen:
+                continue
             command = command or here.get(name)
             if not command or not shutil.which(command[0]):
                 print(f"{name}: skipped, not installed")
