@@ -49,7 +49,7 @@ IN_CI = ("exceptions", "inlined", "signals", "threads", "assembly", "python3")
 
 
 # Names of one address, of which each takes another one.
-ALIASES = {"memmove": "memcpy", "cfree": "free", "libc_free": "free", "libc_malloc": "malloc", "libc_calloc": "calloc", "libc_realloc": "realloc"}
+ALIASES = {"memmove": "memcpy", "cfree": "free"}
 
 
 def plain(name):
@@ -65,7 +65,7 @@ def plain(name):
 def ours(pid, seconds, folder):
     """Counter of stacks of user code, outermost first."""
     out = pathlib.Path(folder) / "folded"
-    done = subprocess.run([SONDE, "profile", "-p", str(pid), "-d", str(seconds), "-F", str(FREQUENCY), "--folded", "-o", out],
+    done = subprocess.run([SONDE, "profile", "-p", str(pid), "-d", str(seconds), "-F", str(FREQUENCY), "--folded", "--no-lines", "-o", out],
                           capture_output=True, text=True, timeout=600)  # fmt: skip
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
