@@ -22,9 +22,8 @@ bool is_token(std::string_view text) {
   });
 }
 
-bool is_visible(char c) {
-  return c > ' ' && c != 0x7F;
-}  // bytes above 127 are negative: not visible
+// Bytes above 127 are not, whether a char has a sign (x86) or none (arm64).
+bool is_visible(char c) { return c > ' ' && c < 0x7F; }
 bool is_value_byte(char c) {
   return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7F);
 }
