@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -26,6 +27,7 @@
 #include "userspace/confine/capabilities.h"
 #include "userspace/extraction/extractor.h"
 #include "userspace/extraction/mapped_file.h"
+#include "userspace/extraction/message.h"
 #include "userspace/extraction/worker.h"
 
 namespace sonde {
@@ -333,9 +335,14 @@ std::string status_of(pid_t process, const std::string& name) {
 TEST_F(ExtractionTest, ItsProcessMayDoLittleItself) {
   const Extractor extractor = start();
   EXPECT_EQ(status_of(extractor.process(), "NoNewPrivs"), "1");
-  EXPECT_EQ(status_of(extractor.process(), "Seccomp"), "2");
   const uint64_t held = std::stoull("0x" + status_of(extractor.process(), "CapEff"), nullptr, 16);
   EXPECT_EQ(held & ~confine::capability(CAP_DAC_READ_SEARCH), 0u);
+}
+
+TEST_F(ExtractionTest, ItsProcessIsRefusedMostCalls) {
+  SONDE_NOT_UNDER_USER_EMULATION("translates no seccomp");
+  const Extractor extractor = start();
+  EXPECT_EQ(status_of(extractor.process(), "Seccomp"), "2");
 }
 
 std::string why(const Result<Fd>& done) { return done ? "" : done.error().what; }
@@ -368,8 +375,30 @@ TEST(Worker, WhatEndsItEndsNothingElse) {
             "its reader ended without a word");
 }
 
+// As one may that a hostile file has taken over.
+TEST(Worker, ThatHasAnsweredAndStaysIsEnded) {
+  constexpr uint32_t kFailed = 1;  // as worker.cc has it
+  constexpr unsigned kStays = 20;  // seconds
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const Fd told(ends[0]);
+  Fd late(ends[1]);
+  auto pair = extraction::socket_pair();
+  ASSERT_TRUE(pair);
+  const int its_socket = pair->second.get();
+  *pair = {};  // the worker's sockets get the same numbers
+  const auto answer_and_stay = [&]() -> Result<Fd> {
+    extraction::send(its_socket, kFailed, "for a reason");
+    ::sleep(kStays);
+    return ::write(late.get(), "x", 1) == 1 ? Result<Fd>(Fd()) : fail("nobody listens");
+  };
+  EXPECT_EQ(why(in_worker({}, answer_and_stay)), "for a reason");
+  late.reset();
+  char byte = 0;
+  EXPECT_EQ(::read(told.get(), &byte, sizeof(byte)), 0) << "it stayed as long as it liked";
+}
+
 TEST(Worker, HasLimits) {
-  SONDE_NOT_UNDER_USER_EMULATION("keeps no limit of memory");
   const auto endless = []() -> Result<Fd> {
     for (std::atomic<bool> on = true; on;) {
     }
@@ -384,6 +413,10 @@ TEST(Worker, HasLimits) {
                             return fail(std::to_string(most.rlim_cur));
                           })),
             "1000");
+}
+
+TEST(Worker, HasALimitOfMemory) {
+  SONDE_NOT_UNDER_USER_EMULATION("keeps no limit of memory");
   if (kSanitized) {
     GTEST_SKIP() << "a sanitizer takes all addresses there are";
   }

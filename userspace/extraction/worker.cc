@@ -91,9 +91,9 @@ Result<Fd> in_worker(const WorkerLimits& limits, const std::function<Result<Fd>(
   }
   ends->second.reset();
   auto answer = receive(ends->first.get(), static_cast<int>(limits.seconds) * kMillisecond);
-  if (!answer) {
-    ::kill(child, SIGKILL);  // if it has not ended already: nobody has waited for it yet
-  }
+  // Nobody has waited for it yet, so it is the child that is meant. One that has answered has
+  // nothing left to do, and a hostile file may have it stay.
+  ::kill(child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
