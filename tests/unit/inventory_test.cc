@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/support/proc_tree.h"
+#include "tests/support/user_emulation.h"
 
 namespace sonde {
 namespace {
@@ -299,7 +300,6 @@ TEST(InventoryOnThisHost, ReadsItself) {
   ASSERT_TRUE(all.scan().has_value());
   const auto self = all.find(Pid{static_cast<uint32_t>(::getpid())});
   ASSERT_NE(self, nullptr);
-  EXPECT_EQ(self->program, "inventory_test");
   EXPECT_EQ(self->user, ::geteuid());
   EXPECT_EQ(self->parent, Pid{static_cast<uint32_t>(::getppid())});
   EXPECT_NE(self->start_ticks, 0u);
@@ -315,6 +315,14 @@ TEST(InventoryOnThisHost, ReadsItself) {
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   EXPECT_EQ(all.discover(Pid{static_cast<uint32_t>(child)}), nullptr);
   EXPECT_GE(all.count(InventoryCount::gone), 2u);
+}
+
+TEST(InventoryOnThisHost, KnowsItsOwnProgram) {
+  SONDE_NOT_UNDER_USER_EMULATION("is the program that the kernel knows a process by");
+  Inventory all;
+  const auto self = all.discover(Pid{static_cast<uint32_t>(::getpid())});
+  ASSERT_NE(self, nullptr);
+  EXPECT_EQ(self->program, "inventory_test");
 }
 
 TEST(ProcText, Stat) {
