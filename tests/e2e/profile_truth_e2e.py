@@ -68,7 +68,8 @@ GO_TRUTH = {
 ON_TWO_STACKS = 0.9
 # Nothing describes the code of musl's C library, so the caller of main is the last that is known; and it has no symbols.
 MUSL = PLAIN | {"whole": 0.0, "named": 0.7}
-NODE = "node --perf-basic-prof --interpreted-frames-native-stack IN"
+# What V8 inlines has no frame, and no map tells of it.
+NODE = "node --perf-basic-prof --interpreted-frames-native-stack --no-turbo-inlining IN"
 JAVA = "java -XX:+PreserveFramePointer -XX:TieredStopAtLevel=1 -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Shares::* -cp HERE Shares"
 
 TRUTHS = {
