@@ -49,7 +49,7 @@ IN_CI = ("exceptions", "inlined", "signals", "threads", "assembly", "python3")
 
 
 # Names of one address, of which each takes another one.
-ALIASES = {"memmove": "memcpy", "cfree": "free"}
+ALIASES = {"memmove": "memcpy", "cfree": "free", "wrap_scalbn": "ldexp"}
 
 
 def plain(name):
