@@ -47,15 +47,10 @@ static __always_inline struct pt_regs *user_frame_of(struct task_struct *task)
 
 #if defined(__TARGET_ARCH_x86)
 #define CODE_OF_64_BITS 0x33
-#define CODE_OF_USERS	3
-
-static __always_inline bool was_in_program(const struct interrupted *who)
-{
-	__u64 cs = who->registers.cs;
-
-	barrier_var(cs); /* it must be read as a whole */
-	return (cs & CODE_OF_USERS) == CODE_OF_USERS;
-}
+/* What tells a program from the kernel. */
+#define MODE	     cs
+#define MODE_BITS    3
+#define PROGRAM_MODE 3
 
 /* Newer machines keep something else above those 16 bits. */
 static __always_inline bool is_of_64_bits(const struct saved_registers *saved)
@@ -86,15 +81,9 @@ static __always_inline void number_registers(struct user_registers *to)
 	to->pc = from->ip;
 }
 #elif defined(__TARGET_ARCH_arm64)
-#define LEVEL_AND_STACK 0xf /* of the kernel: not 0 */
-
-static __always_inline bool was_in_program(const struct interrupted *who)
-{
-	__u64 pstate = who->registers.pstate;
-
-	barrier_var(pstate); /* it must be read as a whole */
-	return !(pstate & LEVEL_AND_STACK);
-}
+#define MODE	     pstate
+#define MODE_BITS    0xf
+#define PROGRAM_MODE 0
 
 static __always_inline bool is_of_64_bits(const struct saved_registers *saved)
 {
@@ -110,6 +99,14 @@ static __always_inline void number_registers(struct user_registers *to)
 	to->pc = to->saved.pc;
 }
 #endif
+
+static __always_inline bool was_in_program(const struct interrupted *who)
+{
+	__u64 mode = who->registers.MODE;
+
+	barrier_var(mode); /* it must be read as a whole */
+	return (mode & MODE_BITS) == PROGRAM_MODE;
+}
 
 /* False: it has no program (a thread of the kernel's), or one of 32 bits. */
 static __always_inline bool read_user_registers(const struct interrupted *who,

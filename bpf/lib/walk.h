@@ -41,7 +41,7 @@ struct walk {
 	__u32 programs;	       /* that have gone on with it */
 	__u32 settled;	       /* the process is */
 	volatile __u8 not_yet; /* it needs what user space has not told */
-	__u8 pad[7];
+	__u8 pad[3];
 	struct stack_window window;
 };
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The soak: load of all kinds and profiles of it, for as long as is asked for, while the memory, descriptors, mappings and threads of Sonde
-and what its maps hold are looked at. At the end they are what they were when it had settled, and every request is
+"""The soak: load of all kinds and profiles of it, for as long as is asked for, while the memory, descriptors, mappings and
+threads of Sonde and what its maps hold are looked at. At the end they are what they were when it had settled, and every request is
 counted. Called by scripts/soak.
 
 usage: soak.py --minutes N
@@ -28,7 +28,7 @@ SLACK_SHARE = 0.03
 SLACK_ELEMENTS = {"map tcp_peers": 2048}
 SLACK_OF_OTHERS = 256
 HASH = 1  # BPF_MAP_TYPE_HASH
-EACH = 3  # look at Sonde a profile is made, of all that runs
+LOOKS_PER_PROFILE = 3  # which is of all that runs
 CLIENT_EACH = 'while :; do curl -s -o /dev/null "$0"; done'
 TELLS = "location = /status { stub_status; } access_log off; keepalive_timeout 5s;"
 
@@ -116,7 +116,7 @@ def soak(minutes):
             while time.monotonic() < end:
                 time.sleep(max(1, 60 * minutes / 200))
                 sonde.get("/metrics")
-                if len(samples) % EACH == 0:
+                if len(samples) % LOOKS_PER_PROFILE == 0:
                     profiles += len(sonde.get("/debug/pprof/profile?seconds=1").content) > 0
                 samples.append(Sample(sonde.process.pid, maps))
         wrong = list(verdicts(samples))
