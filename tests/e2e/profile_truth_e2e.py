@@ -64,6 +64,7 @@ GO_TRUTH = {
         "runtime.main;main.main;main.workLittle",
     ),
 }
+MOST_TOO_EARLY = 0.005
 # What has gone from one stack to another. Of the first samples a copy is taken, of one stack.
 ON_TWO_STACKS = 0.9
 # Nothing describes the code of musl's C library, so the caller of main is the last that is known; and it has no symbols.
@@ -182,7 +183,7 @@ class Found:
         for _ in range(20):  # on a machine that has other work to do
             stacks, self.said = folded(*whose, "-d", seconds, "-F", truth.frequency)
             counts = re.search(r"(\d+) stacks of programs, (\d+) of them whole", self.said)
-            if not counts:  # none: it did not get to run, or no sample found room
+            if not counts or self.starved(int(counts[1])):  # none: it did not get to run, or no sample found room
                 continue
             self.walked, self.whole = self.walked + int(counts[1]), self.whole + int(counts[2])
             for stack, count in stacks.items():
@@ -190,6 +191,11 @@ class Found:
                     self.stacks[stack] += count
             if self.samples() >= wanted:
                 return
+
+    def starved(self, walked):
+        """The clock rings on while Sonde does not get to run, and nobody says what there is to know of the code."""
+        early = re.search(r"(\d+) by frame pointers, too early", self.said)
+        return early and int(early[1]) > MOST_TOO_EARLY * walked
 
     def samples(self, stands=lambda stack: True):
         return sum(count for stack, count in self.stacks.items() if stands(stack))

@@ -33,6 +33,10 @@ class Ring {
 
   // Hands over the records there are now, at most so many; returns how many.
   size_t drain(size_t most = 65536);
+  // Positions, in bytes since the beginning: up to where there are records, finished or not, and up
+  // to where they were handed over. One that the kernel side still writes holds up all behind it.
+  uint64_t written() const;
+  uint64_t read() const;
   // Readable when the kernel side woke us.
   int poll_fd() const;
 
@@ -43,6 +47,7 @@ class Ring {
   ring_buffer* ring_ = nullptr;
   RecordReader* reader_ = nullptr;
   size_t left_ = 0;
+  const uint64_t* positions_ = nullptr;  // two pages: what is read and what is written
 };
 
 }  // namespace sonde

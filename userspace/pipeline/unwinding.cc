@@ -102,6 +102,8 @@ std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const St
     if (!sample.user_by_kernel || sample.copied != nullptr) {
       counts_.ends.at(end)++;
       counts_.whole += end == SONDE_STEP_outermost ? 1 : 0;
+    } else {
+      counts_.too_early++;
     }
     counts_.guessed += guessed ? 1 : 0;
     counts_.copied += sample.copied != nullptr ? 1 : 0;

@@ -54,13 +54,11 @@ def spread_of(values: list[float]) -> float:
 def rows_of(load: str, windows: list[Window]) -> list[Row]:
     compared = [window for window in windows if not window.counts_programs]
     collectors = list(dict.fromkeys(window.collector for window in compared))
-    bare = {window.round: window for window in compared if window.collector == "none"}
+    bare = median(window.rate for window in compared if window.collector == "none")
     rows = []
     for collector in collectors:
         own = [window for window in compared if window.collector == collector]
-        kept = [window.rate / bare[window.round].rate for window in own]
-        if collector == "none":  # its own spread: how well the machine repeats itself
-            kept = [window.rate / median(other.rate for other in own) for window in own]
+        kept = [window.rate / bare for window in own]
         rate = median(window.rate for window in own)
         rows.append(Row(load, collector, rate, 1e9 / rate, median(kept), spread_of(kept)))
     return rows
