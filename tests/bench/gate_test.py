@@ -36,13 +36,14 @@ def row(kept: float) -> gate.Row:
 
 
 class Rows(unittest.TestCase):
-    def test_kept_is_of_the_same_round(self):
-        # The second round is slower as a whole: the share is not.
-        text = told("none", 1, 10000) + told("sonde", 1, 9000) + told("none", 2, 5000) + told("sonde", 2, 4500)
+    def test_one_odd_window_of_three_moves_nothing(self):
+        # Without a collector one is faster, with one another is slower.
+        rates = {"none": (10000, 10500, 10000), "sonde": (8500, 9000, 9000)}
+        text = "".join(told(name, at, rate) for name, own in rates.items() for at, rate in enumerate(own, 1))
         rows = gate.rows_of("keepalive", read_facts(text))
         self.assertEqual([r.collector for r in rows], ["none", "sonde"])
         self.assertAlmostEqual(rows[1].kept, 0.9)
-        self.assertAlmostEqual(rows[1].spread, 0)
+        self.assertAlmostEqual(rows[1].spread, 500 / 9000)
 
     def test_one_odd_round_of_five_does_not_widen_the_spread(self):
         self.assertAlmostEqual(gate.spread_of([1.0, 1.0, 1.0, 1.0, 1.3]), 0)
