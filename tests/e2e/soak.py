@@ -78,14 +78,15 @@ def verdicts(samples):
     """What grew, as text."""
     quarter = len(samples) // 4
     for name in samples[0]:
-        typical, slack = statistics.median, SLACK_ELEMENTS.get(name, SLACK_OF_OTHERS)
-        if not name.startswith(("map ", "Rss")):
-            # Counted one by one. A connection that asked for something may just not be closed: the least there were.
-            typical, slack = min, 0
+        varies = name.endswith("KiB") or name.startswith("map ")
+        # Of what is counted one by one the least: who just asked for metrics may not have gone yet.
+        typical = statistics.median if varies else min
         before = typical(sample[name] for sample in samples[quarter : 2 * quarter])
         after = typical(sample[name] for sample in samples[-quarter:])
         if name.endswith("KiB"):
             slack = max(SLACK_KIB, before * SLACK_SHARE)
+        else:
+            slack = SLACK_ELEMENTS.get(name, SLACK_OF_OTHERS) if varies else 0
         grew = after > before + slack
         print(f"  {name:28} {before:10.0f} {after:10.0f}  {'GREW' if grew else 'flat'}", flush=True)
         if grew:

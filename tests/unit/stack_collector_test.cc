@@ -7,6 +7,7 @@
 
 #include <array>
 #include <map>
+#include <numeric>
 
 #include "exporters/stacks/folded.h"
 
@@ -66,7 +67,8 @@ class StackCollectorTest : public testing::Test {
                    .weight = weight_,
                    .kernel = kernel,
                    .user = user,
-                   .user_by_kernel = true});
+                   .user_by_kernel = user_by_kernel_,
+                   .end = static_cast<uint8_t>(end_)});
   }
 
   static void expect_balance(const StackCollector& collector) {
@@ -80,6 +82,8 @@ class StackCollectorTest : public testing::Test {
   uint64_t now_ = 10;
   uint64_t image_ = 1;
   uint32_t weight_ = 1;
+  bool user_by_kernel_ = true;
+  sonde_step end_ = SONDE_STEP_outermost;
   int reads_ = 0;
   NoNames names_;
 };
@@ -107,6 +111,27 @@ TEST_F(StackCollectorTest, AddressesBecomePlacesInFiles) {
       "shop;app+0x600 1\n");
   EXPECT_EQ(profile.samples(), 3u);
   EXPECT_EQ(reads_, 1) << "a process is read once";
+}
+
+TEST_F(StackCollectorTest, EachStackHasAnEndOrIsByFramePointers) {
+  add_process(5, "shop", kMaps);
+  SampledProcesses processes = make_processes();
+  Unwinding unwinding(processes, nullptr, nullptr);
+  StackCollector collector(processes, unwinding);
+  add(collector, 5, {0x7010, 0x1101});
+  user_by_kernel_ = false;
+  end_ = SONDE_STEP_outermost;
+  add(collector, 5, {0x7010, 0x1101});
+  add(collector, 5, {0x7010, 0x1101});
+  end_ = SONDE_STEP_no_rule;
+  add(collector, 5, {0x7010});
+  const UnwindingCounts& counts = unwinding.counts();
+  EXPECT_EQ(counts.stacks, 4u);
+  EXPECT_EQ(counts.by_frame_pointers, 1u);
+  EXPECT_EQ(counts.whole, 2u);
+  EXPECT_EQ(counts.ends[SONDE_STEP_no_rule], 1u);
+  EXPECT_EQ(std::accumulate(counts.ends.begin(), counts.ends.end(), counts.by_frame_pointers),
+            counts.stacks);
 }
 
 TEST_F(StackCollectorTest, SamplesCountForWhatTheyStandFor) {

@@ -140,7 +140,7 @@ void HostProfiler::book(const ProfilingCounts& counts, bool given_up) {
   fates_.ring_full += counts.kernel[SONDE_SAMPLES_ring_full];
   fates_.misread += counts.misread;
   fates_.copied += counts.unwound.copied;
-  fates_.too_early += counts.unwound.too_early;
+  fates_.by_frame_pointers += counts.unwound.by_frame_pointers;
   if (given_up) {
     fates_.given_up += counts.collected.seen;
     return;
@@ -176,10 +176,10 @@ void HostProfiler::append(std::vector<MetricFamily>& out) const {
       counter("sonde.profile.stacks.copied",
               "Stacks that were copied to be walked in user space, of samples taken."));
   copied.points.push_back({std::make_shared<const Labels>(), now.copied});
-  MetricFamily& too_early = out.emplace_back(
-      counter("sonde.profile.stacks.too_early",
-              "Stacks by frame pointers, of samples that came before their code was known."));
-  too_early.points.push_back({std::make_shared<const Labels>(), now.too_early});
+  MetricFamily& by_frame_pointers = out.emplace_back(
+      counter("sonde.profile.stacks.by_frame_pointers",
+              "Stacks by frame pointers alone, of samples taken before their code was known."));
+  by_frame_pointers.points.push_back({std::make_shared<const Labels>(), now.by_frame_pointers});
   MetricFamily& late = out.emplace_back(
       counter("sonde.profile.lines.late",
               "Files whose lines a profile does not tell, since they took too long to read."));

@@ -42,8 +42,8 @@ class HostProfiler : public GovernedProfiles {
   void slow_down(uint32_t times) override { slowness_ = times; }
 
   // sonde.profile.samples.taken, sonde.profile.samples {fate}: the same sum;
-  // sonde.profile.stacks.copied, sonde.profile.stacks.too_early, sonde.profile.lines.late. Any
-  // thread.
+  // sonde.profile.stacks.copied, sonde.profile.stacks.by_frame_pointers,
+  // sonde.profile.lines.late. Any thread.
   void append(std::vector<MetricFamily>& out) const;
 
  private:
@@ -56,8 +56,8 @@ class HostProfiler : public GovernedProfiles {
     uint64_t given_up = 0;
     uint64_t ring_full = 0;
     uint64_t misread = 0;
-    uint64_t copied = 0;     // of all of them
-    uint64_t too_early = 0;  // of all of them
+    uint64_t copied = 0;             // of all of them
+    uint64_t by_frame_pointers = 0;  // of all of them
   };
   void book(const ProfilingCounts& counts, bool given_up);
 

@@ -102,7 +102,8 @@ void Poller::run() {
 void Poller::end() {
   kernel_.stop();
   kernel_.drain(SIZE_MAX);
-  kernel_.tell_waiting_ends(*this);
+  kernel_.tell_waiting_ends(*this);  // those that were held back
+  kernel_.tell_waiting_ends(*this);  // those that came meanwhile
   pipeline_.flush();
   {
     const std::lock_guard lock(mutex_);

@@ -103,7 +103,7 @@ std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const St
       counts_.ends.at(end)++;
       counts_.whole += end == SONDE_STEP_outermost ? 1 : 0;
     } else {
-      counts_.too_early++;
+      counts_.by_frame_pointers++;
     }
     counts_.guessed += guessed ? 1 : 0;
     counts_.copied += sample.copied != nullptr ? 1 : 0;

@@ -23,11 +23,11 @@ struct UnwindingCounts {
   uint64_t whole = 0;    // of them: walked to the outermost frame
   uint64_t guessed = 0;  // of them: with frames found by frame pointers where nothing is known
   uint64_t copied = 0;   // of them: completed from a copy
-  // Of them: by the kernel's frame pointers, since no more could be copied and the kernel side did
-  // not know the code yet. They may be cut.
-  uint64_t too_early = 0;
+  // Of them: by frame pointers alone, since the kernel side did not know the code yet and no more
+  // could be copied, or the registers could not be read. They may be cut.
+  uint64_t by_frame_pointers = 0;
   uint64_t frames = 0;
-  // By how the walk ended (sonde_step); those that the kernel walked say nothing of it.
+  // By how the walk ended (sonde_step). stacks = by_frame_pointers + the sum of these.
   std::array<uint64_t, SONDE_STEP_KINDS> ends{};
 };
 

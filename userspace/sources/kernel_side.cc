@@ -167,22 +167,16 @@ Result<KernelCounts> KernelSide::counters() const {
 }
 
 void KernelSide::tell_waiting_ends(RecordReader& reader) {
-  if (ends_.empty()) {
-    ends_ = waiting_ends_.take();
-    control_.took_waiting_ends(static_cast<uint32_t>(ends_.size()));
-    ends_behind_ = ring_->written();
+  if (held_ends_.empty()) {
+    std::vector<sonde_close_record> ends = waiting_ends_.take();
+    control_.took_waiting_ends(static_cast<uint32_t>(ends.size()));
+    held_ends_.hold(std::move(ends), ring_->written());
   }
   // What came before them is in the ring: no more records than it has room for.
   ring_->drain(ring_bytes_ / sizeof(sonde_record_header));
-  // Some CPU may not have finished a record. An end that is told before what it ends would leave a
-  // connection that nothing ends any more.
-  if (ring_->read() < ends_behind_) {
-    return;
-  }
-  for (const sonde_close_record& end : ends_) {
+  for (const sonde_close_record& end : held_ends_.due(ring_->read())) {
     reader.record({reinterpret_cast<const uint8_t*>(&end), sizeof(end)});
   }
-  ends_.clear();
 }
 
 std::vector<ProgramFacts> KernelSide::programs() const {

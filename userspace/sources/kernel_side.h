@@ -19,6 +19,7 @@
 #include "userspace/model/events.h"
 #include "userspace/model/policy.h"
 #include "userspace/sources/door.h"
+#include "userspace/sources/held_ends.h"
 #include "userspace/sources/sweeps.h"
 #include "userspace/sources/tcp_health.h"
 
@@ -70,7 +71,7 @@ class KernelSide {
   Result<> sweep(RecordReader& reader) { return sweeps_->tell_silent(reader); }
   // Ends of connections that the ring had no room for wait outside of it: they are told behind all
   // that it holds; what a CPU still writes there may delay them to a later call.
-  bool has_waiting_ends() const { return !ends_.empty() || control_.waiting_ends() != 0; }
+  bool has_waiting_ends() const { return !held_ends_.empty() || control_.waiting_ends() != 0; }
   void tell_waiting_ends(RecordReader& reader);
   // AF_UNIX connections end unseen: as long as there are any, sweep_unix() is to be called every
   // second. It puts their ends into the ring, and tells what fell silent of them.
@@ -113,8 +114,7 @@ class KernelSide {
   CostMap costs_;
   DecisionMaps decisions_;
   WaitingEnds waiting_ends_;
-  std::vector<sonde_close_record> ends_;  // taken, and not told yet
-  uint64_t ends_behind_ = 0;              // this position of the ring
+  HeldEnds held_ends_;
   uint32_t self_ = 0;
   uint32_t ring_bytes_ = 0;
   uint64_t self_test_records_ = 0;

@@ -180,7 +180,7 @@ def check_again(door: Door, options: argparse.Namespace, failed: list[tuple[str,
     """In another boot, with all rounds: the few of --short may meet the scheduler's other rhythm more often than not."""
     print(f"measured again, with all rounds: {', '.join(f'{load}, {collector}' for load, collector in failed)}")
     loads = list(dict.fromkeys(load for load, _ in failed))
-    windows = measure(door, argparse.Namespace(**(vars(options) | {"short": False})), loads).windows
+    windows = measure(replace(door, price=False), argparse.Namespace(**(vars(options) | {"short": False})), loads).windows
     rows = [row for load in loads for row in gate.rows_of(load, windows[load])]
     return {key: check for key, check in check_rows(rows, recorded).items() if key in failed}
 
