@@ -68,6 +68,7 @@ class StackCollectorTest : public testing::Test {
                    .kernel = kernel,
                    .user = user,
                    .user_by_kernel = user_by_kernel_,
+                   .missed = missed_,
                    .end = static_cast<uint8_t>(end_)});
   }
 
@@ -83,6 +84,7 @@ class StackCollectorTest : public testing::Test {
   uint64_t image_ = 1;
   uint32_t weight_ = 1;
   bool user_by_kernel_ = true;
+  bool missed_ = false;
   sonde_step end_ = SONDE_STEP_outermost;
   int reads_ = 0;
   NoNames names_;
@@ -125,9 +127,11 @@ TEST_F(StackCollectorTest, EachStackHasAnEndOrIsByFramePointers) {
   add(collector, 5, {0x7010, 0x1101});
   end_ = SONDE_STEP_no_rule;
   add(collector, 5, {0x7010});
+  missed_ = true;  // and nothing was copied
+  add(collector, 5, {0x7010});
   const UnwindingCounts& counts = unwinding.counts();
-  EXPECT_EQ(counts.stacks, 4u);
-  EXPECT_EQ(counts.by_frame_pointers, 1u);
+  EXPECT_EQ(counts.stacks, 5u);
+  EXPECT_EQ(counts.by_frame_pointers, 2u);
   EXPECT_EQ(counts.whole, 2u);
   EXPECT_EQ(counts.ends[SONDE_STEP_no_rule], 1u);
   EXPECT_EQ(std::accumulate(counts.ends.begin(), counts.ends.end(), counts.by_frame_pointers),

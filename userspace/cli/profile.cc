@@ -110,7 +110,7 @@ void tell_counts(const ProfileSession::Made& made, const CpuSamples& samples, ui
                100.0 * static_cast<double>(unwound.whole) / static_cast<double>(unwound.stacks));
     tell(unwound.guessed, "with guessed frames");
     tell(unwound.copied, "completed from a copy");
-    tell(unwound.by_frame_pointers, "by frame pointers alone");
+    tell(unwound.by_frame_pointers, "by frame pointers, for want of rules");
     for (size_t end = 0; end < unwound.ends.size(); end++) {
       if (end != SONDE_STEP_outermost) {
         tell(unwound.ends[end], fmt::format("ended by {}", name_of(static_cast<sonde_step>(end))));

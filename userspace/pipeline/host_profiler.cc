@@ -178,7 +178,7 @@ void HostProfiler::append(std::vector<MetricFamily>& out) const {
   copied.points.push_back({std::make_shared<const Labels>(), now.copied});
   MetricFamily& by_frame_pointers = out.emplace_back(
       counter("sonde.profile.stacks.by_frame_pointers",
-              "Stacks by frame pointers alone, of samples taken before their code was known."));
+              "Stacks by frame pointers, of samples taken before their code was known."));
   by_frame_pointers.points.push_back({std::make_shared<const Labels>(), now.by_frame_pointers});
   MetricFamily& late = out.emplace_back(
       counter("sonde.profile.lines.late",

@@ -99,7 +99,8 @@ std::span<const uint64_t> Unwinding::frames_of(SampledProcess& process, const St
   if (!frames_.empty()) {
     counts_.stacks++;
     counts_.frames += frames_.size();
-    if (!sample.user_by_kernel || sample.copied != nullptr) {
+    const bool known = !sample.missed && !sample.user_by_kernel;
+    if (known || sample.copied != nullptr) {
       counts_.ends.at(end)++;
       counts_.whole += end == SONDE_STEP_outermost ? 1 : 0;
     } else {

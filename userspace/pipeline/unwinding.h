@@ -23,8 +23,8 @@ struct UnwindingCounts {
   uint64_t whole = 0;    // of them: walked to the outermost frame
   uint64_t guessed = 0;  // of them: with frames found by frame pointers where nothing is known
   uint64_t copied = 0;   // of them: completed from a copy
-  // Of them: by frame pointers alone, since the kernel side did not know the code yet and no more
-  // could be copied, or the registers could not be read. They may be cut.
+  // Of them: by frame pointers from where the kernel side did not know the code yet and no more
+  // could be copied, or all of it, if the registers could not be read. They may be cut.
   uint64_t by_frame_pointers = 0;
   uint64_t frames = 0;
   // By how the walk ended (sonde_step). stacks = by_frame_pointers + the sum of these.
