@@ -40,6 +40,12 @@ class Busy(Process):
         return "ready" in self.output()
 
 
+def java_options(name):
+    """With these each method of this class has code of its own, made before it first runs and never again: a map of it stays true."""
+    methods = [f"-XX:CompileCommand={what},{name}::*" for what in ("compileonly", "dontinline")]
+    return ["-XX:+PreserveFramePointer", "-Xcomp", "-XX:TieredStopAtLevel=1", "-XX:CompileCommand=quiet", *methods]
+
+
 def profile(*flags, code=0):
     done = subprocess.run([SONDE, "profile", *map(str, flags)], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == code, f"{flags}: {done.returncode}\n{done.stderr}"

@@ -30,6 +30,7 @@ from truth import Exchanges, Kind
 SONDE = os.environ.get("SONDE", str(HERE.parents[1] / "build/release/sonde"))
 LINGER_S = 1  # what is counted twice or late shows within this time
 SKIP = 77
+REASON = 1000  # so many characters of each failure at the end
 # What a ring that was full may have lost, for Sonde(losses=...).
 OF_A_FULL_RING = ("kernel/ring_full", "ring/ring_full", "flows/answer_lost", "flows/request_not_seen")
 
@@ -53,15 +54,17 @@ def run_scenarios(*scenarios):
     if not os.access(SONDE, os.X_OK):
         sys.exit(f"{SONDE} is not built")
     chosen = [s for s in scenarios if s.__name__ in sys.argv[1:] or len(sys.argv) == 1]
-    failed = []
+    failed = {}
     for scenario in chosen:
         began = time.monotonic()
         try:
             scenario()
             print(f"ok    {scenario.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
-        except Exception:  # one scenario's failure must not hide the others'
-            failed.append(scenario.__name__)
+        except Exception as error:  # one scenario's failure must not hide the others'
+            failed[scenario.__name__] = f"{type(error).__name__}: {error}"[:REASON]
             print(f"FAIL  {scenario.__name__} ({time.monotonic() - began:.1f} s)\n{traceback.format_exc()}", flush=True)
+    for name, reason in failed.items():  # once more: who keeps only the end of a long log keeps the reason
+        print(f"failed: {name}: {reason}", flush=True)
     print(f"{len(chosen) - len(failed)} of {len(chosen)} scenarios passed", flush=True)
     sys.exit(1 if failed or not chosen else 0)
 

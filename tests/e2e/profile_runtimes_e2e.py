@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-from busy import folded
+from busy import folded, java_options
 from harness import run_scenarios
 from processes import CACHE, DEADLINE_S, HERE, Process
 
@@ -168,12 +168,12 @@ def node_by_its_jitdump():
 
 @needs("javac", "jcmd")
 def java_by_its_perf_map():
-    with Program("Hot.java", JAVA, "java", "-XX:+PreserveFramePointer", "-cp", "HERE", "Hot", prepare_with=("javac", "Hot.java")) as program:
-        for _ in range(20):  # until the hot function is compiled
+    with Program("Hot.java", JAVA, "java", *java_options("Hot"), "-cp", "HERE", "Hot", prepare_with=("javac", "Hot.java")) as program:
+        for _ in range(20):  # until the hot function was called, and so compiled
             subprocess.run(["jcmd", str(program.process.pid), "Compiler.perfmap"], check=True, capture_output=True, timeout=DEADLINE_S)
             if "Hot.leaf" in pathlib.Path(f"/tmp/perf-{program.process.pid}.map").read_text(errors="replace"):
                 break
-        most_are(program, "Hot.leaf")
+        most_are(program, "Hot.caller", "Hot.leaf")
 
 
 @needs("go")

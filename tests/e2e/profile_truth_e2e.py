@@ -15,7 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from busy import folded, within_sampling_error
+from busy import folded, java_options, within_sampling_error
 from harness import run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
@@ -45,6 +45,7 @@ class Truth:
     frequency: int = 997
     within: str = ""  # only samples in which this function stands
     ready: object = None  # asked of the process until it says something true
+    two_stacks: bool = False  # it goes from one to another: a copy is of one, so what was completed from it may be cut
 
 
 def compiled_by_java(process):
@@ -64,15 +65,13 @@ GO_TRUTH = {
         "runtime.main;main.main;main.workLittle",
     ),
 }
-# Of the stacks of one profile, by frame pointers alone: above it Sonde did not get to run, and another profile is made.
+# Of the stacks of one profile: above it Sonde did not get to run while the clock rang on, and another profile is made.
 MOST_BY_FRAME_POINTERS = 0.005
-# What has gone from one stack to another. Of the first samples a copy is taken, of one stack.
-ON_TWO_STACKS = 0.9
 # Nothing describes the code of musl's C library, so the caller of main is the last that is known; and it has no symbols.
 MUSL = PLAIN | {"whole": 0.0, "named": 0.7}
 # What V8 inlines has no frame, and no map tells of it.
 NODE = "node --perf-basic-prof --interpreted-frames-native-stack --no-turbo-inlining IN"
-JAVA = "java -XX:+PreserveFramePointer -XX:TieredStopAtLevel=1 -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Shares::* -cp HERE Shares"
+JAVA = f"java {' '.join(java_options('Shares'))} -cp HERE Shares"
 
 TRUTHS = {
     "c": Truth("plain.c", f"{C} -o OUT IN", **PLAIN, begins=START),
@@ -100,7 +99,7 @@ TRUTHS = {
     ),
     "signals": Truth(
         "signals.c", f"{C} -o OUT IN", {"on_alarm": 0.3}, ("main;interrupted", "__restore_rt;on_alarm;work_some"),
-        whole=ON_TWO_STACKS,
+        two_stacks=True,
     ),
     # Debian's libstdc++ has no symbols.
     "threads": Truth(
@@ -117,7 +116,7 @@ TRUTHS = {
     "go_stripped": Truth("goroutines.go", f"{GO} -ldflags '-s -w' -o OUT IN", **GO_TRUTH),
     # C called back into Go has its callers in Go only.
     "go_calls_c": Truth(
-        "calls_c.go", f"{GO} -o OUT IN", {"work_much": 0.6, "workSome": 0.4}, ("in_c;work_much",), whole=ON_TWO_STACKS,
+        "calls_c.go", f"{GO} -o OUT IN", {"work_much": 0.6, "workSome": 0.4}, ("in_c;work_much",), two_stacks=True,
     ),
     # Slower: of a file as large more than a second's samples would have to be copied.
     "node": Truth("shares.js", "", THREE_CAMELS, ("inner;workMuch", "inner;workSome"), NODE, whole=0.97, frequency=199),
@@ -176,7 +175,7 @@ class Found:
     """Samples of a program, as many as are wanted."""
 
     def __init__(self, program):
-        self.stacks, self.walked, self.whole, self.said = collections.Counter(), 0, 0, ""
+        self.stacks, self.walked, self.whole, self.copied, self.said = collections.Counter(), 0, 0, 0, ""
         truth = program.truth
         whose = ("-s", program.name) if truth.within else ("-p", program.process.pid)
         fast = truth.frequency > 500
@@ -184,20 +183,22 @@ class Found:
         for _ in range(20):  # on a machine that has other work to do
             stacks, self.said = folded(*whose, "-d", seconds, "-F", truth.frequency)
             counts = re.search(r"(\d+) stacks of programs, (\d+) of them whole", self.said)
-            if not counts or self.starved(int(counts[1])):  # none: it did not get to run, or no sample found room
+            by_frame_pointers = self.told_of("by frame pointers, for want of rules")
+            # None: the program did not get to run, or no sample found room.
+            if not counts or by_frame_pointers > MOST_BY_FRAME_POINTERS * int(counts[1]):
                 print(f"      {program.name}: passed over: {self.said.strip()}", flush=True)
                 continue
             self.walked, self.whole = self.walked + int(counts[1]), self.whole + int(counts[2])
+            self.copied += self.told_of("completed from a copy")
             for stack, count in stacks.items():
                 if not truth.within or stands_in(stack, truth.within):
                     self.stacks[stack] += count
             if self.samples() >= wanted:
                 return
 
-    def starved(self, walked):
-        """The clock rings on while Sonde does not get to run, and nobody says what there is to know of the code."""
-        found = re.search(r"(\d+) by frame pointers alone", self.said)
-        return found and int(found[1]) > MOST_BY_FRAME_POINTERS * walked
+    def told_of(self, what):
+        found = re.search(rf"(\d+) {what}", self.said)
+        return int(found[1]) if found else 0
 
     def samples(self, stands=lambda stack: True):
         return sum(count for stack, count in self.stacks.items() if stands(stack))
@@ -228,8 +229,8 @@ def mistakes(truth, found):
             yield f"{chain[:100]}: only {got:.3f} of them are called so"
     if truth.begins and found.share(lambda stack: stack[1] in truth.begins) < truth.whole:
         yield f"they begin with {collections.Counter(stack[1] for stack in found.stacks)}"
-    if not truth.within and found.whole < truth.whole * found.walked:
-        yield f"{found.whole} of {found.walked} are whole"
+    if not truth.within and found.whole + (found.copied if truth.two_stacks else 0) < truth.whole * found.walked:
+        yield f"{found.whole} of {found.walked} are whole, {found.copied} were completed from copies"
     if found.named() < truth.named:
         yield f"{found.named():.3f} of the frames have names"
 
