@@ -217,6 +217,7 @@ TEST(Privileges, WhatSomeKernelsNeedToLoadIsNamed) {
   EXPECT_EQ(missing_to_load(~0ull), "");
   EXPECT_EQ(missing_to_load(1ull << 39 | 1ull << 38),
             "CAP_SYS_RESOURCE (lock memory, on kernels before 5.11)");
+  EXPECT_EQ(missing_to_load_after({.what = "interrupted", .code = EAGAIN}), "");
 }
 
 TEST(Features, MetricsNeedAFreePort) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "userspace/confine/capabilities.h"
 
@@ -63,6 +64,11 @@ std::string missing_to_load(uint64_t effective) {
     }
   }
   return out;
+}
+
+std::string missing_to_load_after(const Error& error) {
+  const auto effective = confine::effective_capabilities();
+  return effective && error.code != EAGAIN ? missing_to_load(*effective) : "";
 }
 
 std::string missing_privileges(std::string_view command) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "userspace/base/result.h"
+
 namespace sonde::cli {
 
 struct Capability {
@@ -29,6 +31,9 @@ std::string privileges_text(std::string_view command, uint64_t effective);
 // What may be the reason if the kernel side does not load, required or not, on one line; empty:
 // nothing.
 std::string missing_to_load(uint64_t effective);
+
+// The same of this thread and an error of loading; empty, too, if signals were the reason.
+std::string missing_to_load_after(const Error& error);
 
 // privileges_text() for this thread.
 std::string missing_privileges(std::string_view command);

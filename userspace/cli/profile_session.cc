@@ -130,7 +130,7 @@ Result<std::unique_ptr<ProfileSession>> ProfileSession::open(const Config& confi
   auto samples = CpuSamples::open(
       {.hz = rates->clock_hz(), .force = wish.force, .types = config.kernel.types});
   if (!samples) {
-    const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
+    const std::string lacking = missing_to_load_after(samples.error());
     if (!lacking.empty()) {
       log::error("this process lacks {}", lacking);
     }

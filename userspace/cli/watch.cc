@@ -120,7 +120,7 @@ int failed(const Error& error) {
 
 // Some capabilities are needed by some kernels only: they are a reason once it has failed.
 int not_opened(const Error& error) {
-  const std::string lacking = missing_to_load(confine::effective_capabilities().value_or(~0ull));
+  const std::string lacking = missing_to_load_after(error);
   if (!lacking.empty()) {
     log::error("this process lacks {}", lacking);
   }

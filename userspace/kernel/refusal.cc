@@ -71,14 +71,16 @@ std::string cause_of_refusal(int error, bool at_functions) {
     return "this kernel runs these programs only with its BPF compiler: sysctl "
            "net.core.bpf_jit_enable=1";
   }
+  if (error == EAGAIN) {
+    return "signals interrupted the kernel while it read the programs: start it again";
+  }
   if (lockdown() == Lockdown::kConfidentiality) {
     return "the kernel is locked down so that no program may read its memory: boot it with "
            "lockdown=integrity";
   }
   if (error == EPERM && at_functions && refuses_programs_at_functions()) {
     return "this kernel allows nobody a program at its functions (fentry, fexit), at tracepoints "
-           "it "
-           "does: a policy of its own, which no privilege lifts";
+           "it does: a policy of its own, which no privilege lifts";
   }
   return error == EPERM ? too_little_locked_memory() : std::string();
 }
