@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables of a Go program of two functions, in each layout, as Go's linker would lay them out, and a
-// program around one. main.main begins at kText and has 32 bytes: line 10 of /a.go; from the 8th
+// program around one; other names can be given to them. main.main begins at kText and has 32 bytes: line 10 of /a.go; from the 8th
 // on, for 8 bytes, main.in, which was inlined there and is line 12; then line 12 of its own. It
 // takes 24 bytes of stack at its 4th byte and gives them back at its 28th. main.out follows: line
 // 20 of /b.go; of its stack nothing is known.
@@ -12,6 +12,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sonde {
@@ -23,7 +24,9 @@ class GoTableMaker {
   static constexpr uint64_t kText = 0x401000;
   static constexpr uint64_t kFunctionSize = 32;
 
-  explicit GoTableMaker(GoLayout layout) : layout_(layout) {}
+  explicit GoTableMaker(GoLayout layout, std::string first = "main.main",
+                        std::string second = "main.out")
+      : layout_(layout), first_(std::move(first)), second_(std::move(second)) {}
 
   // `text`: what the table says of where text begins; 0 since Go 1.26.
   std::string table(uint64_t text = kText) const {
@@ -71,7 +74,7 @@ class GoTableMaker {
     } else {
       put32(out, 0);
     }
-    put32(out, kInlinedName);
+    put32(out, inlined_name());
     put32(out, 4);  // called at the function's 4th byte
     put32(out, 0);
     return out.substr(0, layout_ == GoLayout::k18 ? 20 : 16);
@@ -117,8 +120,6 @@ class GoTableMaker {
   }
 
  private:
-  static constexpr uint32_t kInlinedName = 19;  // in names()
-
   static void put32(std::string& out, uint32_t value) {
     out.append(reinterpret_cast<const char*>(&value), sizeof(value));
   }
@@ -126,7 +127,12 @@ class GoTableMaker {
     out.append(reinterpret_cast<const char*>(&value), sizeof(value));
   }
 
-  static std::string names() { return std::string("main.main\0main.out\0main.in\0", 27); }
+  // Where they are in names(): the first at 0.
+  uint32_t second_name() const { return static_cast<uint32_t>(first_.size() + 1); }
+  uint32_t inlined_name() const {
+    return second_name() + static_cast<uint32_t>(second_.size() + 1);
+  }
+  std::string names() const { return first_ + '\0' + second_ + '\0' + "main.in" + '\0'; }
   static std::string paths() { return std::string("/a.go\0/b.go\0", 12); }
 
   // Differences of values (an odd one is negative) and of addresses. The first byte is nobody's.
@@ -180,7 +186,7 @@ class GoTableMaker {
     } else {
       put32(out, number * static_cast<uint32_t>(kFunctionSize));
     }
-    put32(out, static_cast<uint32_t>(names_at) + (number == 0 ? 0 : 10));
+    put32(out, static_cast<uint32_t>(names_at) + (number == 0 ? 0 : second_name()));
     put32(out, 0);                            // arguments
     put32(out, 0);                            // deferreturn, or the frame
     put32(out, number == 0 ? value(22) : 0);  // how much stack
@@ -211,6 +217,8 @@ class GoTableMaker {
   static constexpr uint64_t kOldRecord = 40;
 
   GoLayout layout_;
+  std::string first_;
+  std::string second_;
 };
 
 }  // namespace sonde

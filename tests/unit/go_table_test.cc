@@ -42,7 +42,8 @@ INSTANTIATE_TEST_SUITE_P(All, GoTableLayouts,
                          testing::Values(GoLayout::k2, GoLayout::k16, GoLayout::k18,
                                          GoLayout::k20));
 
-// "+4:4+32" and the like: from where on the stack pointer and how much is the CFA; "?": unknown.
+// "+4:32s" and the like: from where on, the CFA from the stack pointer, and whether the caller's
+// frame pointer is kept there; or what else a rule may be. "?": unknown.
 std::string text_of_rows(const std::string& program) {
   const auto elf = ElfFile::open(ByteSource::of_memory(octets(program)));
   if (!elf) {
@@ -51,15 +52,30 @@ std::string text_of_rows(const std::string& program) {
   std::string out;
   make_file_rows(*elf, [&](uint64_t address, const sonde_rule& rule) {
     out += "+" + std::to_string(address - kText) + ":";
-    out += rule.cfa == SONDE_CFA_SP ? std::to_string(rule.cfa_offset) +
-                                          (SONDE_SAVED_FP(rule.saved) == SONDE_FP_SAME ? " " : "s ")
-                                    : "? ";
+    if (rule.cfa == SONDE_CFA_SP) {
+      out += std::to_string(rule.cfa_offset) +
+             (SONDE_SAVED_FP(rule.saved) == SONDE_FP_SAME ? " " : "s ");
+    } else {
+      out += rule.cfa == SONDE_CFA_SIGNAL    ? "signal "
+             : rule.cfa == SONDE_CFA_STOP    ? "stop "
+             : rule.cfa == SONDE_CFA_FP_ONLY ? "frame pointer "
+                                             : "? ";
+    }
   });
   return out;
 }
 
 TEST_P(GoTableLayouts, HowToUnwind) {
-  EXPECT_EQ(text_of_rows(GoTableMaker(GetParam()).program()), "+0:8 +4:32s +28:8 +32:? ");
+  const auto rows = [](const char* first, const char* second) {
+    return text_of_rows(GoTableMaker(GetParam(), first, second).program());
+  };
+  EXPECT_EQ(rows("main.main", "main.out"), "+0:8 +4:32s +28:8 +32:? ");
+  // A handler of signals keeps to its own table, and returns to the first byte of code of which the
+  // byte before is looked up.
+  EXPECT_EQ(rows("runtime.sigtramp.abi0", "runtime.sigreturn__sigaction.abi0"),
+            "+0:8 +4:32s +28:8 +31:signal +64:? ");
+  EXPECT_EQ(rows("main.main", "runtime.goexit.abi0"), "+0:8 +4:32s +28:8 +32:stop +64:? ");
+  EXPECT_EQ(rows("runtime.systemstack.abi0", "runtime.mcall"), "+0:frame pointer +64:? ");
 }
 
 TEST_P(GoTableLayouts, FunctionsFilesAndLines) {
