@@ -55,7 +55,8 @@ def profilers(sonde: str, folder: str) -> list[Profiler]:
     except Unavailable as reason:
         progress(f"skipped: perf: {reason}")
     try:
-        found.append(Profiler("bpftrace profile:hz:99", [path_of("bpftrace"), "-e", BPFTRACE, "-o", f"{folder}/bpftrace"]))
+        bpftrace = path_of("bpftrace", "apt-get install bpftrace")  # not by scripts/setup: a compiler of its own for one row
+        found.append(Profiler("bpftrace profile:hz:99", [bpftrace, "-e", BPFTRACE, "-o", f"{folder}/bpftrace"]))
     except Unavailable as reason:
         progress(f"skipped: bpftrace: {reason}")
     return found

@@ -10,10 +10,10 @@ class Unavailable(Exception):
     """What the benchmark needs is not to be had here; the text says what and why."""
 
 
-def path_of(name: str) -> str:
+def path_of(name: str, remedy: str = "run scripts/setup") -> str:
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if path is None:
-        raise Unavailable(f"{name} is not installed: run scripts/setup")
+        raise Unavailable(f"{name} is not installed: {remedy}")
     return path
 
 
