@@ -91,6 +91,8 @@ def drains_at_the_end():
             for _ in range(100):
                 client.ask("GET", "/page.html")
             client.close()
+        # Who reads the answer may be faster than its writer's way back from the call.
+        wait_until("nginx has done with all", lambda: sum(nginx.logged().values()) == truth.count())
         assert recorder.stop() == 0, recorder.output()
         counted = recorder.replayed(nginx.port)
         for role in ("server", "client"):

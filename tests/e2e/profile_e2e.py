@@ -13,7 +13,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
-from busy import FLAGS, SHARES, SOURCE, Busy, decoded, folded, profile, samples_of, within_sampling_error
+from busy import FLAGS, SHARES, SOURCE, Busy, decoded, folded, profile, samples_of, settled, told_of, within_sampling_error
 from harness import SONDE, Recorder, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
@@ -79,7 +79,7 @@ def shares_are_known_without_frame_pointers():
 
 def shares_of(flags):
     with Busy("busy_shares", flags=flags) as busy:
-        stacks, said = folded("-p", busy.process.pid, "-d", 4, "-F", 499)
+        stacks, said = settled("-p", busy.process.pid, "-d", 4, "-F", 499, least=100)
         samples = sum(stacks.values())
         assert samples > 100, said
         assert all(stack[0] == "busy_shares" for stack in stacks), stacks
@@ -199,17 +199,19 @@ def a_change_is_found():
     with tempfile.TemporaryDirectory() as directory:
         before, after, flame = (pathlib.Path(directory) / name for name in ("before.pb.gz", "after.pb.gz", "change.svg"))
         with Busy("busy_change") as busy:
-            profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", before)
+            before_said = profile("-d", 2, "-F", 997, "-p", busy.process.pid, "-o", before).stderr
         with Busy("busy_change", source=SOURCE.replace("units(3)", "units(12)")) as busy:
-            profile("-d", 2, "-F", 199, "-p", busy.process.pid, "-o", after)
+            after_said = profile("-d", 2, "-F", 997, "-p", busy.process.pid, "-o", after).stderr
         words = [SONDE, "compare", str(before), str(after), "--flame", str(flame)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S)
         assert done.returncode == 0, done.stderr
         rows = {line.split()[-1]: float(line.split()[0]) for line in done.stdout.splitlines() if "work_" in line}
         # 6:3:1 became 6:12:1.
         expected = {"work_much": 6 / 19 - 0.6, "work_some": 12 / 19 - 0.3, "work_little": 1 / 19 - 0.1}
+        # Five deviations of the difference of two shares of so many samples, at most, and the loops' own overhead.
+        wrong = 5 * sum(0.25 / max(told_of(said, "samples"), 1) for said in (before_said, after_said)) ** 0.5 + 0.02
         for name, change in expected.items():
-            assert abs(rows[name] / 100 - change) < 0.12, (rows, expected)
+            assert abs(rows[name] / 100 - change) < wrong, (rows, expected, before_said, after_said)
         picture = xml.etree.ElementTree.parse(flame).getroot()
         assert {"busy_change", *SHARES} <= {place.get("data-n") for place in picture.iter()}
         assert compared(before).returncode == 2 and compared(before, __file__).returncode == 1
@@ -311,7 +313,7 @@ def has_clocks(pid):
 
 def without_names_there_are_places():
     with Nameless("busy_nameless") as busy:
-        stacks, _ = folded("-p", busy.process.pid, "-d", 2, "-F", 199)
+        stacks, _ = settled("-p", busy.process.pid, "-d", 2, "-F", 199)
         places = {stack[-1] for stack in stacks}
         assert not places & SHARES.keys() and any(re.fullmatch(r"busy_nameless:[0-9a-f]{16}\+0x[0-9a-f]+", place) for place in places), places
 
@@ -343,12 +345,15 @@ def processes_of_20_ms_are_whole():
 
 def who_maps_as_fast_as_it_can_harms_nobody():
     with Busy("busy_restless", RESTLESS, PLAIN), Busy("busy_calm", flags=PLAIN) as calm:
-        stacks, said = folded("-d", 3, "-F", 99)
-        assert calm.process.poll() is None
-    assert sum(stacks.values()) == int(re.search(r"sonde: (\d+) samples", said)[1]), said
-    ours = {stack: count for stack, count in stacks.items() if stack[0] == "busy_calm" and SHARES.keys() & set(stack)}
-    samples = sum(ours.values())
-    whole = sum(count for stack, count in ours.items() if stack[1:2] == ("_start",) and "main" in stack)
+        for _ in range(5):  # harm would be in each profile; a machine that takes Sonde's CPU away is in some
+            stacks, said = folded("-d", 3, "-F", 99)
+            assert calm.process.poll() is None
+            assert sum(stacks.values()) == int(re.search(r"sonde: (\d+) samples", said)[1]), said
+            ours = {stack: count for stack, count in stacks.items() if stack[0] == "busy_calm" and SHARES.keys() & set(stack)}
+            samples = sum(ours.values())
+            whole = sum(count for stack, count in ours.items() if stack[1:2] == ("_start",) and "main" in stack)
+            if samples > 20 and whole >= 0.95 * samples:
+                break
     assert samples > 20 and whole >= 0.95 * samples, f"{whole} of {samples}: {said}\n{ours}"
     assert "not understood" not in said and any(stack[0] == "busy_restless" for stack in stacks), said
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import urllib.request
 
-from busy import Busy, folded, profile
+from busy import Busy, profile, settled
 from consumers import LINES_SOURCE, MUCH, SOME, line_of
 from harness import SONDE, Sonde, need_programs, run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
@@ -80,7 +80,7 @@ def source_of(busy):
 
 def inlined_functions_have_their_shares():
     with Busy("busy_lines", LINES_SOURCE, WITH_LINES) as busy:
-        stacks, said = folded("-p", busy.process.pid, "-d", 3, "-F", 299)
+        stacks, said = settled("-p", busy.process.pid, "-d", 3, "-F", 299)
         samples = sum(stacks.values())
         assert samples > 20 and "without lines" not in said, said
         shares = {("outer", "middle_[i]", "leaf_much_[i]"): 0.6, ("outer", "leaf_some_[i]"): 0.3, ("main", "apart"): 0.1}
@@ -89,7 +89,7 @@ def inlined_functions_have_their_shares():
             assert near(found, share, samples), f"{functions}: {found} of {samples}, not {share}\n{stacks}"
         text = profile("-p", busy.process.pid, "-d", 1, "-F", 299, "--text").stdout
         assert re.search(r"  leaf_much$", text, re.MULTILINE) and "_[i]" not in text, text
-        bare, _ = folded("-p", busy.process.pid, "-d", 1, "-F", 299, "--no-lines")
+        bare, _ = settled("-p", busy.process.pid, "-d", 1, "-F", 299, "--no-lines")
         assert ending(bare, "main", "outer") > 0.7 * sum(bare.values()), bare
         assert not any("_[i]" in frame for stack in bare for frame in stack), bare
 
@@ -153,7 +153,7 @@ class Apart(Busy):
 def of_a_separate_file():
     need_programs("objcopy", "strip")
     with Apart("busy_apart", LINES_SOURCE, WITH_LINES) as busy:
-        stacks, said = folded("-p", busy.process.pid, "-d", 1, "-F", 299)
+        stacks, said = settled("-p", busy.process.pid, "-d", 1, "-F", 299)
         assert ending(stacks, "outer", "middle_[i]", "leaf_much_[i]") > 0.3 * sum(stacks.values()), f"{said}\n{stacks}"
 
 
@@ -172,7 +172,7 @@ class GoProgram(Process):
 def of_a_stripped_go_program():
     need_programs("go")
     with GoProgram() as busy:
-        stacks, said = folded("-p", busy.process.pid, "-d", 1, "-F", 299)
+        stacks, said = settled("-p", busy.process.pid, "-d", 1, "-F", 299)
         assert ending(stacks, "main.outer", "main.leaf_[i]") > 0.6 * sum(stacks.values()), f"{said}\n{stacks}"
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-from busy import folded, java_options
+from busy import java_options, settled
 from harness import run_scenarios
 from processes import CACHE, DEADLINE_S, HERE, Process
 
@@ -145,7 +145,7 @@ def share(stacks, *functions):
 
 
 def most_are(program, *functions):
-    stacks, said = folded("-p", program.process.pid, "-d", 2, "-F", 199)
+    stacks, said = settled("-p", program.process.pid, "-d", 2, "-F", 199, least=100)
     assert share(stacks, *functions) > 0.8, f"{said}\n{stacks}"
     whole = re.search(r"(\d+) stacks of programs, (\d+) of them whole", said)
     assert int(whole[2]) >= 0.95 * int(whole[1]), said
@@ -161,7 +161,7 @@ def node_by_its_perf_map():
 def node_by_its_jitdump():
     """V8 writes it in pieces of some megabytes: only what it has written has names."""
     with Program("hot.js", NODE, "node", "--perf-prof", "--interpreted-frames-native-stack", "hot.js") as program:
-        stacks, said = folded("-p", program.process.pid, "-d", 2, "-F", 199)
+        stacks, said = settled("-p", program.process.pid, "-d", 2, "-F", 199, least=100)
         named = sum(count for stack, count in stacks.items() if any("Module._compile" in frame for frame in stack))
         assert named > 0.8 * sum(stacks.values()), f"{said}\n{stacks}"
 
@@ -196,7 +196,7 @@ class Python(Program):
 def python_calls(how):
     """Debian's Python keeps no frame pointers, and its trampolines have no frame: what these look like is known."""
     with Python(how) as program:
-        stacks, said = folded("-p", program.process.pid, "-d", 2, "-F", 199)
+        stacks, said = settled("-p", program.process.pid, "-d", 2, "-F", 199, least=100)
         names = ("py::<module>", "py::hot_caller", "py::hot_leaf")
         called = sum(count for stack, count in stacks.items() if names == tuple(
             frame.split(":/")[0] for frame in stack if frame.startswith("py::")))  # fmt: skip
@@ -226,7 +226,7 @@ def dotnet_by_its_perf_map():
     environment = dict(os.environ, COMPlus_PerfMapEnabled="1", DOTNET_PerfMapEnabled="1")
     with Program("Hot.cs", DOTNET, home / "dotnet", "Hot.dll", prepare_with=build, env=environment) as program:
         most_are(program, "Hot::HotCaller", "Hot::HotLeaf")  # which has no frame, and hides its caller
-        stacks, _ = folded("-p", program.process.pid, "-d", 1, "-F", 199)
+        stacks, _ = settled("-p", program.process.pid, "-d", 1, "-F", 199)
         assert {stack[0] for stack in stacks} == {"Hot"}, stacks
 
 
@@ -234,7 +234,7 @@ def dotnet_by_its_perf_map():
 def code_of_which_nothing_is_told_is_counted():
     """LuaJIT's traces keep no frame pointer, and Debian's tells nobody where they are."""
     with Program("hot.lua", LUA, "luajit", "HERE/hot.lua") as program:
-        stacks, said = folded("-p", program.process.pid, "-d", 2, "-F", 199)
+        stacks, said = settled("-p", program.process.pid, "-d", 2, "-F", 199, least=100)
         samples = sum(stacks.values())
         made = sum(count for stack, count in stacks.items() if stack[1] == "[jit]")
         assert made > 0.8 * samples > 80, f"{said}\n{stacks}"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from busy import folded, java_options, within_sampling_error
+from busy import folded, java_options, starved, told_of, within_sampling_error
 from harness import run_scenarios
 from processes import DEADLINE_S, HERE, Process, wait_until
 
@@ -65,8 +65,6 @@ GO_TRUTH = {
         "runtime.main;main.main;main.workLittle",
     ),
 }
-# Of the stacks of one profile: above it Sonde did not get to run while the clock rang on, and another profile is made.
-MOST_BY_FRAME_POINTERS = 0.005
 # Nothing describes the code of musl's C library, so the caller of main is the last that is known; and it has no symbols.
 MUSL = PLAIN | {"whole": 0.0, "named": 0.7}
 # What V8 inlines has no frame, and no map tells of it.
@@ -182,23 +180,17 @@ class Found:
         seconds, wanted = (10, 5000) if LONG else (1, 500) if fast else (2, 250)
         for _ in range(20):  # on a machine that has other work to do
             stacks, self.said = folded(*whose, "-d", seconds, "-F", truth.frequency)
-            counts = re.search(r"(\d+) stacks of programs, (\d+) of them whole", self.said)
-            by_frame_pointers = self.told_of("by frame pointers, for want of rules")
-            # None: the program did not get to run, or no sample found room.
-            if not counts or by_frame_pointers > MOST_BY_FRAME_POINTERS * int(counts[1]):
+            if starved(self.said):
                 print(f"      {program.name}: passed over: {self.said.strip()}", flush=True)
                 continue
-            self.walked, self.whole = self.walked + int(counts[1]), self.whole + int(counts[2])
-            self.copied += self.told_of("completed from a copy")
+            self.walked += told_of(self.said, "stacks of programs")
+            self.whole += told_of(self.said, "of them whole")
+            self.copied += told_of(self.said, "completed from a copy")
             for stack, count in stacks.items():
                 if not truth.within or stands_in(stack, truth.within):
                     self.stacks[stack] += count
             if self.samples() >= wanted:
                 return
-
-    def told_of(self, what):
-        found = re.search(rf"(\d+) {what}", self.said)
-        return int(found[1]) if found else 0
 
     def samples(self, stands=lambda stack: True):
         return sum(count for stack, count in self.stacks.items() if stands(stack))
