@@ -38,12 +38,12 @@ bool is_name(std::string_view name) {
 
 class Reader {
  public:
-  Reader(ByteSource source, const ElfFile& placed) : source_(source), placed_(placed) {}
+  Reader(ByteSource source, const ElfFile& placed)
+      : source_(source), placed_(placed), sections_(ElfSections::read(source)) {}
 
   ElfSymbols read() {
-    const ElfSections sections = ElfSections::read(source_);
-    for (const NamedSection& section : sections.all()) {
-      const NamedSection* names = sections.by_number(section.header.sh_link);
+    for (const NamedSection& section : sections_.all()) {
+      const NamedSection* names = sections_.by_number(section.header.sh_link);
       if (is_next_table(section.header.sh_type) && names != nullptr) {
         read_symbols(section, *names);
       }
@@ -80,8 +80,18 @@ class Reader {
     }
   }
 
+  // Link-time optimisation leaves labels in debug information, whose values look like addresses.
+  bool is_label_elsewhere(const Elf64_Sym& symbol) const {
+    if (ELF64_ST_TYPE(symbol.st_info) != STT_NOTYPE) {
+      return false;
+    }
+    const NamedSection* section = sections_.by_number(symbol.st_shndx);
+    return symbol.st_shndx == SHN_ABS ||
+           (section != nullptr && (section->header.sh_flags & SHF_EXECINSTR) == 0);
+  }
+
   void take(const Elf64_Sym& symbol, std::string_view pool) {
-    if (!is_code(symbol) || symbol.st_name >= pool.size()) {
+    if (!is_code(symbol) || is_label_elsewhere(symbol) || symbol.st_name >= pool.size()) {
       return;
     }
     std::string_view name = pool.substr(symbol.st_name, SymbolTable::kMaxName);
@@ -104,6 +114,7 @@ class Reader {
 
   const ByteSource source_;
   const ElfFile& placed_;
+  const ElfSections sections_;
   bool symtab_seen_ = false;
   bool dynsym_seen_ = false;
   std::vector<FunctionSymbol> out_;

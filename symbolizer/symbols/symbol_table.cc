@@ -12,7 +12,7 @@ namespace sonde {
 namespace {
 
 constexpr uint64_t kMagic = 0x6d797365646e6f73;  // "sondesym"
-constexpr uint32_t kVersion = 2;                 // also moves when other names are chosen
+constexpr uint32_t kVersion = 3;                 // also moves when other names are chosen
 
 struct Header {
   uint64_t magic;

@@ -69,7 +69,7 @@ def without_symbols(path, folder):
 
 def demangled(names):
     names = sorted(names)
-    out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout.split("\n")
+    out = subprocess.run(["c++filt", "--no-verbose"], input="\n".join(names), capture_output=True, text=True, check=True).stdout.split("\n")
     # Ours are left as they are where they would be too long, and cut.
     return {name: (text if len(text) <= LONGEST_NAME else name)[:LONGEST_NAME] for name, text in zip(names, out)}
 

@@ -37,6 +37,17 @@ def read(*command, given=None):
     return subprocess.run(command, input=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, errors="replace").stdout
 
 
+def code_sections(path):
+    """Of what is executed: {number: (name, begin, end)}."""
+    found = {}
+    for line in read("readelf", "-SW", path).splitlines():
+        m = re.match(r"\s*\[ *(\d+)\] (\S+)\s+\S+\s+([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+) [0-9a-f]+\s+\w*X\w*", line)
+        if m:
+            begin = int(m[3], 16)
+            found[m[1]] = m[2], begin, begin + int(m[4], 16)
+    return found
+
+
 class Symbols:
     """What readelf says of a file and of the separate one that belongs to it."""
 
@@ -45,24 +56,22 @@ class Symbols:
         self.data = collections.defaultdict(list)  # what is no code, {name: [(begin, end)]}
         self.sizes = {}
         for each in filter(None, [path, debug_file(path)]):
+            code = code_sections(each)
             for line in read("readelf", "-sW", each).splitlines():
                 words = line.split()
                 if len(words) >= 8 and words[0][:-1].isdigit() and words[6] != "UND":
                     address, size, kind, name = int(words[1], 16), int(words[2], 0), words[3], words[7].split("@")[0]
+                    if kind == "NOTYPE" and words[6] not in code:
+                        continue  # of link-time optimisation, in debug information
                     if kind in ("FUNC", "IFUNC", "NOTYPE"):
                         self.at[address].add(name)
                         self.sizes[address] = max(self.sizes.get(address, 0), size)
                     elif kind != "SECTION" and kind != "FILE":
                         self.data[name].append((address, address + size))
         self.starts = sorted(self.at)
-        self.code, self.stubs = [], []
-        for line in read("readelf", "-SW", path).splitlines():
-            m = re.match(r"\s*\[ *\d+\] (\S+)\s+\S+\s+([0-9a-f]+) [0-9a-f]+ ([0-9a-f]+) [0-9a-f]+\s+(\w*X\w*)", line)
-            if m:
-                start, size = int(m[2], 16), int(m[3], 16)
-                self.code.append((start, start + size))
-                if m[1].startswith(".plt"):
-                    self.stubs.append((start, start + size))
+        code = code_sections(path).values()
+        self.code = [(begin, end) for _, begin, end in code]
+        self.stubs = [(begin, end) for name, begin, end in code if name.startswith(".plt")]
 
     def knows(self, name):
         return any(name in names for names in self.at.values())
@@ -101,7 +110,8 @@ def by_us(path, addresses):
     place = ["--kernel"] if path == KERNEL else ["-e", path]
     lines = read(SONDE, "symbolize", "--no-demangle", *place, given="".join(f"{a:x}\n" for a in addresses)).splitlines()
     assert len(lines) == len(addresses), f"{path}: {len(lines)} answers to {len(addresses)} addresses"
-    return ["" if re.search(r"\+0x[0-9a-f]+$|^[0-9a-f]+$", line) else line for line in lines]
+    # Some names could be numbers: f32addf128.
+    return ["" if re.search(r"\+0x[0-9a-f]+$", line) or line == f"{a:x}" else line for a, line in zip(addresses, lines)]
 
 
 def by_llvm(path, addresses):
@@ -142,7 +152,7 @@ def explained(symbols, address, ours, theirs):
         return "code that has DWARF and no symbol of its own"
     if ours in names and theirs in names:
         return "one function of several names"
-    if ours in names and theirs and re.match(re.escape(theirs) + r"\.(constprop|isra|part|cold)\b", ours):
+    if ours in names and theirs and any(re.match(re.escape(theirs) + r"\.(constprop|isra|part|cold|lto_priv)\b", name) for name in names):
         return "a part or clone of a function, which DWARF calls by the function's name"
     if ours in names and theirs == "" and start <= address < start + symbols.sizes[start]:
         return "functions of assembly or without DWARF, in a separate file of which the other takes no symbols"

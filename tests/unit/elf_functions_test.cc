@@ -63,14 +63,16 @@ TEST(ElfFunctions, AFileThatIsCut) {
   }
 }
 
-// One segment, three sections: none, symbols, names.
+// One segment, four sections: none, symbols, names, code.
 class MadeFile {
  public:
   static constexpr uint64_t kAddress = 0x400000;
+  static constexpr uint16_t kCode = 3;
 
   explicit MadeFile(std::string names) : names_(std::move(names)) {}
 
-  void add(uint32_t name, uint8_t info, uint64_t value, uint64_t size, uint16_t section = 1) {
+  void add(uint32_t name, uint8_t info, uint64_t value, uint64_t size,
+           uint16_t section = kCode) {
     symbols_.push_back({.st_name = name,
                         .st_info = info,
                         .st_other = 0,
@@ -95,13 +97,13 @@ class MadeFile {
     head.e_phnum = 1;
     head.e_shoff = 0x200;
     head.e_shentsize = sizeof(Elf64_Shdr);
-    head.e_shnum = static_cast<uint16_t>(3 + repeated);
+    head.e_shnum = static_cast<uint16_t>(4 + repeated);
     Elf64_Phdr segment{};
     segment.p_type = PT_LOAD;
     segment.p_flags = PF_R | PF_X;
     segment.p_vaddr = kAddress;
     segment.p_filesz = 0x800;
-    Elf64_Shdr sections[3] = {};
+    Elf64_Shdr sections[4] = {};
     sections[1].sh_type = SHT_SYMTAB;
     sections[1].sh_offset = kSymbolsAt;
     sections[1].sh_size = symbols_.size() * sizeof(Elf64_Sym);
@@ -112,6 +114,8 @@ class MadeFile {
     sections[2].sh_type = SHT_STRTAB;
     sections[2].sh_offset = kSymbolsAt + symbols_.size() * sizeof(Elf64_Sym);
     sections[2].sh_size = names_.size();
+    sections[kCode].sh_type = SHT_PROGBITS;
+    sections[kCode].sh_flags = SHF_ALLOC | SHF_EXECINSTR;
     std::vector<uint8_t> bytes(sections[2].sh_offset + names_.size());
     const auto put = [&](uint64_t at, const void* from, size_t size) {
       std::memcpy(bytes.data() + at, from, size);
@@ -160,6 +164,8 @@ TEST(ElfFunctions, WhatIsNoCodeHasNoName) {
   file.add(6, ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE), MadeFile::kAddress, 0);
   file.add(9, ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE), MadeFile::kAddress, 0);
   file.add(13, ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE), MadeFile::kAddress, 0);
+  file.add(13, ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE), MadeFile::kAddress, 0, 1);
+  file.add(13, ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE), MadeFile::kAddress, 0, SHN_ABS);
   file.add(0, kFunction, MadeFile::kAddress, 1);
   file.add(~0u, kFunction, MadeFile::kAddress, 1);
   const auto functions = file.read();
