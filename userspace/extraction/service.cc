@@ -169,8 +169,7 @@ class Service {
     Answered out{.table = Fd(), .why_not_fetched = {}};
     Separate separate =
         find_separate(file, *facts, text.substr(end + 1), request.files[1],
-                      {.seconds = seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds,
-                       .last = seconds == 0},
+                      {.seconds = seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds},
                       maker->lacks);
     if (!separate.file.ok() && separate.lacks && is_build_id(build_id)) {
       if (Fd table = kept(name_with_fetched(build_id, *facts, maker->ending)); table.ok()) {
@@ -192,7 +191,6 @@ class Service {
     WorkerLimits limits = maker->limits;
     if (seconds != 0) {
       limits.seconds = std::min(limits.seconds, left_of(seconds, began));
-      limits.last = false;  // somebody waits, but not for long: on a busy machine the last is late
     }
     const auto write = [&](int to) -> Result<> {
       const auto done = in_worker(limits, [&]() -> Result<Fd> {

@@ -41,13 +41,9 @@ void limit(int what, uint64_t most) {
 }
 
 void be_limited(const WorkerLimits& limits) {
-  constexpr int kLowest = 19;
   constexpr uint64_t kFiles = 64;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "sonde-reader");
-  if (limits.last) {
-    ::setpriority(PRIO_PROCESS, 0, kLowest);
-  }
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, limits.cpu_seconds);
   limit(RLIMIT_FSIZE, limits.file);

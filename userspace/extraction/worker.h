@@ -16,7 +16,6 @@ struct WorkerLimits {
   uint32_t seconds = 60;
   uint64_t memory = uint64_t{1} << 30;  // of addresses; not where a sanitizer takes all of them
   uint64_t file = uint64_t{512} << 20;  // of what it writes
-  bool last = true;                     // everybody else is served first
 };
 
 // Has `work` done by a child and gives what that gives: a file, or none, or why not. For a process
