@@ -144,8 +144,9 @@ def elf_files(tops):
                     continue
                 seen.add((status.st_dev, status.st_ino))
                 with open(path, "rb") as file:
-                    head = file.read(18)
-                if head[:4] == b"\x7fELF" and head[16:18] in (b"\2\0", b"\3\0"):
+                    head = file.read(20)
+                # Programs and libraries of x86-64: a host may have those of other machines, too.
+                if head[:4] == b"\x7fELF" and head[16:18] in (b"\2\0", b"\3\0") and head[18:20] == b"\x3e\0":
                     yield path
 
 
