@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as a person or a script meets it: output, exit codes, and the pages made of it.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -159,12 +160,12 @@ TEST(Completion, BashKnowsCommandsFlagsAndValues) {
 
 TEST(Completion, EachShellCanReadItsScript) {
   for (const std::string shell : {"bash", "zsh", "fish"}) {
-    if (std::system(("command -v " + shell + " >/dev/null").c_str()) != 0) {
+    if (std::system(fmt::format("command -v {} >/dev/null", shell).c_str()) != 0) {
       GTEST_SKIP() << shell << " is not installed";
     }
     const std::string script = testing::TempDir() + "sonde_" + shell + std::to_string(::getpid());
     std::ofstream(script) << sonde({"completion", shell}).out;
-    EXPECT_EQ(std::system((shell + " -n " + script).c_str()), 0) << shell;
+    EXPECT_EQ(std::system(fmt::format("{} -n {}", shell, script).c_str()), 0) << shell;
     ::unlink(script.c_str());
   }
 }
