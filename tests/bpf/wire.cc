@@ -13,7 +13,7 @@
 namespace sonde {
 namespace {
 
-constexpr int kPatienceMs = 20'000;  // only a failure waits so long
+constexpr int kPatienceMs = 60'000;  // only a failure waits so long
 
 sockaddr_in address_of(int listener) {
   sockaddr_in address{};
