@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables of a Go program of two functions, in each layout, as Go's linker would lay them out, and a
-// program around one; other names can be given to them. main.main begins at kText and has 32 bytes: line 10 of /a.go; from the 8th
-// on, for 8 bytes, main.in, which was inlined there and is line 12; then line 12 of its own. It
-// takes 24 bytes of stack at its 4th byte and gives them back at its 28th. main.out follows: line
-// 20 of /b.go; of its stack nothing is known.
+// program around one; other names can be given to them. main.main begins at kText and has 32 bytes:
+// line 10 of /a.go; from the 8th on, for 8 bytes, main.in, which was inlined there and is line 12;
+// then line 12 of its own. It takes 24 bytes of stack at its 4th byte and gives them back at its
+// 28th. main.out follows: line 20 of /b.go; of its stack nothing is known.
 #pragma once
 
 #include <elf.h>

@@ -71,8 +71,7 @@ class MadeFile {
 
   explicit MadeFile(std::string names) : names_(std::move(names)) {}
 
-  void add(uint32_t name, uint8_t info, uint64_t value, uint64_t size,
-           uint16_t section = kCode) {
+  void add(uint32_t name, uint8_t info, uint64_t value, uint64_t size, uint16_t section = kCode) {
     symbols_.push_back({.st_name = name,
                         .st_info = info,
                         .st_other = 0,

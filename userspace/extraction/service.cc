@@ -167,10 +167,10 @@ class Service {
       return store_ && !anew ? store_->find(name) : Fd();
     };
     Answered out{.table = Fd(), .why_not_fetched = {}};
-    Separate separate =
-        find_separate(file, *facts, text.substr(end + 1), request.files[1],
-                      {.seconds = seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds},
-                      maker->lacks);
+    Separate separate = find_separate(
+        file, *facts, text.substr(end + 1), request.files[1],
+        {.seconds = seconds != 0 ? std::min(seconds, kFinderSeconds) : kFinderSeconds},
+        maker->lacks);
     if (!separate.file.ok() && separate.lacks && is_build_id(build_id)) {
       if (Fd table = kept(name_with_fetched(build_id, *facts, maker->ending)); table.ok()) {
         return {.table = std::move(table), .how = Answer::kFound, .why_not_fetched = {}};
