@@ -165,6 +165,7 @@ pid_t in_child(const std::function<void()>& work) {
   const pid_t child = fork();
   MUST(child >= 0);
   if (child == 0) {
+    alarm(kPatienceMs / 1000);  // its parent may be gone, and it would hold our output open
     work();
     _exit(0);
   }
